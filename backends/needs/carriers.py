@@ -1,0 +1,93 @@
+"""What carries a thing: PCI functions, and what could not be followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from backends.pci import functions_in
+from specs.values import PciAddress
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Use:
+    """A use that the host makes of a function.
+
+    ``kind``: mount, swap, boot, fstab, crypttab, pool, journal, default-route, only-address,
+    session, storage-network, console; and, not ``critical`` (taking it away loses no host, but
+    not while it runs): held, address, display, driver-users.
+    """
+
+    kind: str
+    detail: str
+    critical: bool = True
+
+    def __str__(self) -> str:
+        words = {
+            "mount": "{}",
+            "swap": "swap {}",
+            "boot": "boot partition ({})",
+            "fstab": "{} (fstab, not mounted)",
+            "crypttab": "{} (crypttab, not open)",
+            "pool": "ZFS pool {}",
+            "journal": "journal of {}",
+            "default-route": "default route ({})",
+            "only-address": "the only address ({})",
+            "session": "this SSH session ({})",
+            "storage-network": "network storage ({})",
+            "console": "console {}",
+            "held": "held by {}",
+            "address": "address on {}",
+            "display": "active display {}",
+            "driver-users": "{}",
+        }
+        return words[self.kind].format(self.detail)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unresolved:
+    """Something the host needs whose carrier is not known; ``area`` is storage or network."""
+
+    area: str
+    what: str
+    why: str
+
+    def could_be(self, base_class: str) -> bool:
+        """Whether a function of this base class could be the carrier that was not found.
+
+        Graphics, multimedia, processors and accelerators carry neither disks nor networks.
+        """
+        return base_class not in ("03", "04", "06", "0b", "12", "40")
+
+
+@dataclass(frozen=True, slots=True)
+class Carriers:
+    """The functions that carry something; reasons in ``unknown`` mean there may be more."""
+
+    functions: frozenset[PciAddress] = frozenset()
+    unknown: tuple[tuple[str, str], ...] = ()  # (area, why)
+
+    def __or__(self, other: Carriers) -> Carriers:
+        unknown = dict.fromkeys(self.unknown + other.unknown)
+        return Carriers(self.functions | other.functions, tuple(unknown))
+
+
+NOTHING = Carriers()
+
+
+def carried_by(path: str) -> Carriers:
+    """Every function in a sysfs path: the bridges, VMD or USB controllers above count too."""
+    return Carriers(frozenset(functions_in(path)))
+
+
+def unknown(area: str, why: str) -> Carriers:
+    """Nobody knows what carries it."""
+    return Carriers(unknown=((area, why),))
+
+
+def union(parts: Iterable[Carriers]) -> Carriers:
+    """All of them together."""
+    out = NOTHING
+    for part in parts:
+        out = out | part
+    return out

@@ -1,0 +1,283 @@
+"""PCI functions as sysfs shows them.
+
+Sources: Documentation/ABI/testing/sysfs-bus-pci and Documentation/PCI/sysfs-pci.rst of the kernel.
+Attributes that wake a sleeping device when read (config, link speed and width) are not read here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from backends.reader import Reader
+from specs.values import PciAddress
+
+SYSFS = "/sys/bus/pci"
+DEVICES = SYSFS + "/devices"
+
+# Domains behind Intel VMD have five digits and more: drivers/pci/controller/vmd.c.
+_BDF = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
+_VIRTFN = re.compile(r"virtfn([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Sriov:
+    """The SR-IOV side of a physical function (drivers/pci/iov.c). Counts are numbers of VFs."""
+
+    total: int
+    num: int
+    autoprobe: bool | None
+    offset: int
+    stride: int
+    vf_device: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PciFunction:
+    """One function. Ids are four lower-case hex digits without 0x; ``class_code`` is 0x + 6."""
+
+    address: PciAddress
+    path: str
+    class_code: str
+    vendor: str
+    device: str
+    subsystem_vendor: str = ""
+    subsystem_device: str = ""
+    revision: str = ""
+    driver: str | None = None
+    driver_override: str | None = None
+    iommu_group: int | None = None
+    numa_node: int | None = None
+    local_cpulist: str = ""
+    bridge_header: bool = False
+    boot_vga: bool = False
+    reset_methods: tuple[str, ...] | None = None
+    d3cold_allowed: bool | None = None
+    power_state: str = field(default="", metadata={"volatile": True})
+    slot: str | None = None
+    sriov: Sriov | None = None
+    physfn: PciAddress | None = None
+    virtfns: tuple[PciAddress, ...] = ()
+    interfaces: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+    serial: str | None = None
+
+    @property
+    def id(self) -> str:
+        """``vendor:device``."""
+        return f"{self.vendor}:{self.device}"
+
+    @property
+    def subsystem(self) -> str:
+        """``vendor:device`` of the subsystem, empty where there is none."""
+        return f"{self.subsystem_vendor}:{self.subsystem_device}" if self.subsystem_vendor else ""
+
+    @property
+    def base_class(self) -> str:
+        """The first two digits of the class: 03 display, 06 bridge (include/linux/pci_ids.h)."""
+        return self.class_code[2:4]
+
+    @property
+    def short_class(self) -> str:
+        """Class and subclass, four digits, as lspci -n shows them."""
+        return self.class_code[2:6]
+
+    @property
+    def is_bridge(self) -> bool:
+        """A bridge by class: it has no guest to go to, and a driverless one blocks no group."""
+        return self.base_class == "06" or self.bridge_header
+
+    @property
+    def parents(self) -> tuple[PciAddress, ...]:
+        """The bridges and controllers above, root port first."""
+        return functions_in(self.path)[:-1]
+
+    @property
+    def card(self) -> str:
+        """The slot on the bus without the function: what is plugged in and pulled as one."""
+        return str(self.address).rsplit(".", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PciState:
+    """Every PCI function of the host, in address order."""
+
+    functions: Mapping[PciAddress, PciFunction] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[PciFunction]:
+        return iter(self.functions.values())
+
+    def get(self, address: PciAddress) -> PciFunction | None:
+        """The function at an address, or None."""
+        return self.functions.get(address)
+
+
+def functions_in(path: str) -> tuple[PciAddress, ...]:
+    """Every PCI function named by a component of a sysfs path, outermost first."""
+    return tuple(PciAddress.parse(part) for part in path.split("/") if _BDF.fullmatch(part))
+
+
+def observe_pci(reader: Reader) -> PciState:
+    """All functions. Each attribute is read once, and only if its directory lists it."""
+    slots = _slots(reader)
+    names = [name for name in reader.list(DEVICES) if _BDF.fullmatch(name)]
+    found = (_function(reader, name, slots) for name in names)
+    return PciState({f.address: f for f in sorted(found, key=lambda f: f.address)})
+
+
+def _slots(reader: Reader) -> dict[str, str]:
+    """Physical slot names by ``DDDD:BB:DD`` (drivers/pci/slot.c)."""
+    base = SYSFS + "/slots"
+    pairs = ((reader.read_text(f"{base}/{name}/address"), name) for name in reader.list(base))
+    return {address.strip(): name for address, name in pairs if address}
+
+
+class _Attributes:
+    """The attributes of one device directory; those it does not list cost no system call."""
+
+    def __init__(self, reader: Reader, base: str) -> None:
+        self.reader = reader
+        self.base = base
+        self.names = frozenset(reader.list(base))
+
+    def text(self, name: str) -> str | None:
+        if name not in self.names:
+            return None
+        found = self.reader.read_text(f"{self.base}/{name}", optional=True)
+        return None if found is None else found.strip()
+
+    def number(self, name: str) -> int | None:
+        found = self.text(name)
+        try:
+            return None if found is None else int(found, 10)
+        except ValueError:
+            return None
+
+    def flag(self, name: str) -> bool | None:
+        found = self.number(name)
+        return None if found is None else bool(found)
+
+    def hex_id(self, name: str) -> str:
+        return (self.text(name) or "").removeprefix("0x").lower()
+
+    def link(self, name: str) -> str | None:
+        """The last component of a link's target."""
+        if name not in self.names:
+            return None
+        target = self.reader.readlink(f"{self.base}/{name}")
+        return None if target is None else target.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _function(reader: Reader, name: str, slots: Mapping[str, str]) -> PciFunction:
+    base = f"{DEVICES}/{name}"
+    a = _Attributes(reader, base)
+    class_code = a.text("class") or "0x000000"
+    macs = _macs(reader, a)
+    return PciFunction(
+        address=PciAddress.parse(name),
+        path=_device_path(reader, base),
+        class_code=class_code,
+        vendor=a.hex_id("vendor"),
+        device=a.hex_id("device"),
+        subsystem_vendor=a.hex_id("subsystem_vendor"),
+        subsystem_device=a.hex_id("subsystem_device"),
+        revision=a.hex_id("revision"),
+        driver=a.link("driver"),
+        driver_override=_override(a.text("driver_override")),
+        iommu_group=_group(a.link("iommu_group")),
+        numa_node=_node(a.number("numa_node")),
+        local_cpulist=a.text("local_cpulist") or "",
+        # Shown for headers of type 1 and 2 only: drivers/pci/pci-sysfs.c, pci_bridge_attrs.
+        bridge_header="secondary_bus_number" in a.names,
+        boot_vga=bool(a.flag("boot_vga")),
+        reset_methods=_reset_methods(a),
+        d3cold_allowed=a.flag("d3cold_allowed"),
+        power_state=a.text("power_state") or "",
+        slot=slots.get(name.rsplit(".", 1)[0]),
+        sriov=_sriov(a),
+        physfn=_neighbour(a.link("physfn")),
+        virtfns=_virtfns(a),
+        interfaces=tuple(macs),
+        macs=tuple(mac for mac in macs.values() if mac),
+        serial=_serial(reader, a),
+    )
+
+
+def _device_path(reader: Reader, base: str) -> str:
+    """The device's own path, from the text of its link: no walk through the parents."""
+    target = reader.readlink(base)
+    if target is None:
+        return base
+    return "/sys/" + target.removeprefix("../../../") if target.startswith("../../../") else target
+
+
+def _override(text: str | None) -> str | None:
+    # The kernel prints an unset pointer: drivers/pci/pci-sysfs.c, driver_override_show.
+    return None if text in (None, "", "(null)") else text
+
+
+def _group(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() else None
+
+
+def _node(number: int | None) -> int | None:
+    return None if number is None or number < 0 else number
+
+
+def _neighbour(name: str | None) -> PciAddress | None:
+    return PciAddress.parse(name) if name and _BDF.fullmatch(name) else None
+
+
+def _reset_methods(a: _Attributes) -> tuple[str, ...] | None:
+    """None where the kernel cannot tell (before 5.15), else the usable methods in order.
+
+    Older kernels show only ``reset``, for a function that has some method.
+    """
+    methods = a.text("reset_method")
+    if methods is not None:
+        return tuple(methods.split())
+    return None if "reset" in a.names else ()
+
+
+def _sriov(a: _Attributes) -> Sriov | None:
+    total = a.number("sriov_totalvfs")
+    if total is None:
+        return None
+    return Sriov(
+        total=total,
+        num=a.number("sriov_numvfs") or 0,
+        autoprobe=a.flag("sriov_drivers_autoprobe"),
+        offset=a.number("sriov_offset") or 0,
+        stride=a.number("sriov_stride") or 0,
+        vf_device=a.text("sriov_vf_device"),
+    )
+
+
+def _virtfns(a: _Attributes) -> tuple[PciAddress, ...]:
+    numbered = sorted((int(m[1]), m[0]) for n in a.names if (m := _VIRTFN.fullmatch(n)))
+    found = (_neighbour(a.link(name)) for _, name in numbered)
+    return tuple(address for address in found if address is not None)
+
+
+def _macs(reader: Reader, a: _Attributes) -> dict[str, str]:
+    """Interface name → MAC of the function's own interfaces; virtio has one level more."""
+    homes = [n for n in a.names if n == "net"]
+    homes += [f"{n}/net" for n in sorted(a.names) if re.fullmatch(r"virtio[0-9]+", n)]
+    out = {}
+    for home in homes:
+        for name in reader.list(f"{a.base}/{home}"):
+            mac = reader.read_text(f"{a.base}/{home}/{name}/address") or ""
+            out[name] = mac.strip().lower()
+    return out
+
+
+def _serial(reader: Reader, a: _Attributes) -> str | None:
+    """The serial number of an NVMe controller (drivers/nvme/host/sysfs.c)."""
+    if "nvme" not in a.names:
+        return None
+    for name in reader.list(f"{a.base}/nvme"):
+        text = reader.read_text(f"{a.base}/nvme/{name}/serial", optional=True)
+        if text and text.strip():
+            return text.strip()
+    return None

@@ -1,0 +1,252 @@
+"""PCI functions, IOMMU state and names from trees."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from backends.iommu import diagnose, observe_iommu, uses_kernel_dma
+from backends.pci import functions_in, observe_pci
+from backends.pci_ids import PciNames, read_names
+from backends.reader import TreeReader
+from specs.values import PciAddress
+from tests.simulator.tree import TreeBuilder
+
+GPU = PciAddress.parse("0000:01:00.0")
+
+
+def test_every_attribute_of_a_function(tree: TreeBuilder) -> None:
+    port = "0000:00:01.0"
+    tree.function(port, "0x060400", "8086:1901", secondary_bus_number="1", driver="pcieport")
+    tree.function("0000:01:00.0", below=port, driver="nouveau", group=1, numa=1, boot_vga="1")
+    tree.write("/sys/bus/pci/slots/4/address", "0000:01:00\n")
+    pci = observe_pci(tree.reader())
+    gpu = pci.functions[GPU]
+    assert (gpu.id, gpu.subsystem, gpu.class_code) == ("10de:2489", "1458:403b", "0x030000")
+    assert (gpu.driver, gpu.driver_override, gpu.iommu_group) == ("nouveau", None, 1)
+    assert (gpu.numa_node, gpu.boot_vga, gpu.slot) == (1, True, "4")
+    assert gpu.reset_methods == ("flr", "bus")
+    assert gpu.parents == (PciAddress.parse(port),)
+    assert not gpu.is_bridge
+    assert pci.functions[PciAddress.parse(port)].bridge_header
+
+
+def test_unknown_and_odd_values(tree: TreeBuilder) -> None:
+    tree.function("10000:e1:00.0", "0x010802", numa=-1, reset=None, driver_override="vfio-pci")
+    tree.function("0000:02:00.0", reset="")
+    pci = observe_pci(tree.reader())
+    nvme = pci.functions[PciAddress.parse("10000:e1:00.0")]
+    assert nvme.numa_node is None
+    assert nvme.driver_override == "vfio-pci"
+    assert nvme.driver is None
+    assert nvme.iommu_group is None
+    assert nvme.reset_methods == ()
+    assert pci.functions[PciAddress.parse("0000:02:00.0")].reset_methods == ()
+
+
+def test_sriov_and_identity(tree: TreeBuilder) -> None:
+    pf = tree.function(
+        "0000:3b:00.0",
+        "0x020000",
+        "8086:1572",
+        sriov_totalvfs="8",
+        sriov_numvfs="2",
+        sriov_drivers_autoprobe="1",
+        sriov_offset="16",
+        sriov_stride="1",
+    )
+    for n in range(2):
+        vf = tree.function(f"0000:3b:02.{n}", "0x020000", "8086:154c")
+        tree.link(f"{pf}/virtfn{n}", vf)
+        tree.link(f"{vf}/physfn", pf)
+    tree.nic("ens1", pf, "AA:BB:CC:00:00:01")
+    nvme = tree.function("0000:04:00.0", "0x010802", "144d:a808")
+    tree.write(f"{nvme}/nvme/nvme0/serial", "S4EWNX0R123456     \n")
+    virtio = tree.function("0000:05:00.0", "0x020000", "1af4:1041")
+    tree.write(f"{virtio}/virtio3/net/eth9/address", "52:54:00:aa:bb:cc\n")
+    pci = observe_pci(tree.reader())
+    f = pci.functions[PciAddress.parse("0000:3b:00.0")]
+    assert f.sriov is not None
+    assert (f.sriov.total, f.sriov.num, f.sriov.autoprobe, f.sriov.offset) == (8, 2, True, 16)
+    assert [str(v) for v in f.virtfns] == ["0000:3b:02.0", "0000:3b:02.1"]
+    assert f.macs == ("aa:bb:cc:00:00:01",)
+    assert pci.functions[PciAddress.parse("0000:3b:02.0")].physfn == f.address
+    assert pci.functions[PciAddress.parse("0000:04:00.0")].serial == "S4EWNX0R123456"
+    assert pci.functions[PciAddress.parse("0000:05:00.0")].interfaces == ("eth9",)
+
+
+def test_functions_in_a_path_count_the_controllers_above() -> None:
+    path = "/sys/devices/pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:06.0/10000:e1:00.0/nvme/nvme0"
+    assert [str(a) for a in functions_in(path)] == [
+        "0000:00:0e.0",
+        "10000:e0:06.0",
+        "10000:e1:00.0",
+    ]
+
+
+class CountingReader(TreeReader):
+    """Counts reads of each path."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.seen: Counter[str] = Counter()
+
+    def read_bytes(self, path: str, *, optional: bool = False) -> bytes | None:
+        """See Reader."""
+        self.seen[path] += 1
+        return super().read_bytes(path, optional=optional)
+
+
+def _many(root: Path, count: int) -> Iterator[float]:
+    tree = TreeBuilder(root)
+    for n in range(count):
+        bdf = f"0000:{n // 256:02x}:{n // 8 % 32:02x}.{n % 8}"
+        tree.function(bdf, driver="nouveau", group=n)
+    tree.finish()
+    for _ in range(2):
+        reader = CountingReader(root)
+        start = time.process_time()
+        pci = observe_pci(reader)
+        observe_iommu(reader, pci)
+        yield time.process_time() - start
+        assert len(pci.functions) == count
+        assert max(reader.seen.values()) == 1
+        asleep = ("config", "current_link_speed", "max_link_speed", "resource")
+        assert not [path for path in reader.seen if path.endswith(asleep)]
+
+
+def test_time_grows_linearly_and_each_file_is_read_once(
+    memory_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    small = min(_many(memory_path / "small", 64)) / 64
+    large = min(_many(memory_path / "large", 4096)) / 4096
+    line = f"64 functions: {small * 64e3:.1f} ms, 4096 functions: {large * 4096e3:.1f} ms"
+    print(line)
+    record_property("benchmark", line)
+    assert large < 4 * small
+    assert large * 4096 < 6.0
+
+
+# --- IOMMU -----------------------------------------------------------------------------------
+
+
+def test_groups_members_and_reserved_regions(tree: TreeBuilder) -> None:
+    tree.iommu()
+    gpu = tree.function("0000:01:00.0", group=7)
+    tree.function("0000:01:00.1", "0x040300", group=7)
+    tree.function("0000:02:00.0", group=8)
+    text = "0x0 0xff direct\n0x100 0x1ff direct-relaxable\n0xfee00000 0xfeefffff msi\n"
+    tree.write("/sys/kernel/iommu_groups/7/reserved_regions", text)
+    tree.link("/sys/kernel/iommu_groups/7/devices/AMDI0020:00", gpu)
+    reader = tree.reader()
+    iommu = observe_iommu(reader, observe_pci(reader))
+    group = iommu.groups[7]
+    assert [str(m) for m in group.members] == ["0000:01:00.0", "0000:01:00.1"]
+    assert group.direct_regions == ("0x0 0xff direct",)
+    assert group.others == ("AMDI0020:00",)
+    assert (group.type, iommu.kind, iommu.active) == ("DMA-FQ", "intel", True)
+
+
+def test_no_iommu_mode_of_vfio_is_no_iommu(tree: TreeBuilder) -> None:
+    tree.function("0000:01:00.0", group=0)
+    tree.write("/sys/kernel/iommu_groups/0/name", "vfio-noiommu\n")
+    reader = tree.reader()
+    assert not observe_iommu(reader, observe_pci(reader)).active
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "status", "argument"),
+    [
+        ("ro quiet", "possible", None),
+        ("ro intel_iommu=off", "off-by-argument", "intel_iommu=off"),
+        ("ro intel_iommu=off intel_iommu=on", "possible", None),
+        ("iommu=off intel_iommu=on", "off-by-argument", "iommu=off"),
+        ("intel_iommu=on,sm_on iommu=pt", "possible", None),
+    ],
+)
+def test_tables_without_groups(
+    tree: TreeBuilder, cmdline: str, status: str, argument: str | None
+) -> None:
+    tree.iommu(unit="")
+    tree.function("0000:01:00.0")
+    tree.write("/proc/cmdline", cmdline + "\n")
+    reader = tree.reader()
+    pci = observe_pci(reader)
+    found = diagnose(observe_iommu(reader, pci), pci)
+    assert (found.status, found.argument) == (status, argument)
+
+
+@pytest.mark.parametrize(
+    ("ids", "words"),
+    [
+        ("8086:29b0", "Intel Q35"),
+        ("8086:29e0", "Intel X38/X48"),
+        ("8086:2e10", "Intel Q45"),
+        ("8086:4003", "Intel 5400"),
+        ("8086:3406", "X58"),
+    ],
+)
+def test_capable_chipsets_without_a_table_point_to_firmware(
+    tree: TreeBuilder, ids: str, words: str
+) -> None:
+    tree.function("0000:00:00.0", "0x060000", ids)
+    reader = tree.reader()
+    pci = observe_pci(reader)
+    found = diagnose(observe_iommu(reader, pci), pci)
+    assert found.status == "firmware"
+    assert words in found.message
+    assert "enable VT-d in firmware setup" in found.hint
+
+
+def test_unknown_hardware_and_virtual_machines(tree: TreeBuilder) -> None:
+    tree.function("0000:00:00.0", "0x060000", "8086:1237")
+    reader = tree.reader()
+    pci = observe_pci(reader)
+    assert diagnose(observe_iommu(reader, pci), pci).status == "none"
+    tree.cpu(flags="fpu vmx hypervisor")
+    assert diagnose(observe_iommu(reader, pci), pci).status == "virtual-machine"
+    tree.cpu(vendor="AuthenticAMD", flags="svm")
+    assert "IVRS" in diagnose(observe_iommu(reader, pci), pci).message
+
+
+def test_drivers_that_leave_the_group_to_vfio() -> None:
+    free = ("vfio-pci", "pci-stub", "pcieport", "mlx5_vfio_pci", "nvgrace-gpu-vfio-pci")
+    assert not [driver for driver in free if uses_kernel_dma(driver)]
+    assert all(map(uses_kernel_dma, ("nvme", "shpchp", "snd_hda_intel", "pcieport2")))
+
+
+# --- names -----------------------------------------------------------------------------------
+
+IDS = """#
+#	List of PCI ID's
+#
+
+0001  SafeNet (wrong ID)
+10de  NVIDIA Corporation
+	2489  GA104 [GeForce RTX 3060 Ti]
+		1458 403b  Board
+	228b  GA104 High Definition Audio Controller
+
+8086  Intel Corporation
+	1901  PCIe Controller (x16)
+ffff  Illegal Vendor ID
+C 03  Display controller
+	00  VGA compatible controller
+"""
+
+
+def test_names(tmp_path: Path) -> None:
+    (tmp_path / "usr/share/hwdata").mkdir(parents=True)
+    (tmp_path / "usr/share/hwdata/pci.ids").write_text(IDS)
+    names = read_names(TreeReader(tmp_path))
+    assert names.name("10de", "2489") == "NVIDIA Corporation GA104 [GeForce RTX 3060 Ti]"
+    assert names.name("8086", "1901") == "Intel Corporation PCIe Controller (x16)"
+    assert names.name("8086", "9999") == "Intel Corporation [9999]"
+    assert names.name("1458", "403b") == "[1458:403b]"
+    assert names.vendor("ffff") == "Illegal Vendor ID"
+    assert names.device("C 03", "00") == ""
+    assert PciNames().name("10de", "2489") == "[10de:2489]"
