@@ -1,0 +1,101 @@
+"""Fixtures: booted guests with this checkout's tool, and their consoles when a test fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from . import flavours, report, start, wheels
+from .base import LabError, need
+from .guest import Guest
+
+
+@dataclass(slots=True)
+class Lab:
+    """The guests that this pytest process has switched on."""
+
+    wheel: Path
+    guests: list[Guest] = field(default_factory=list)
+
+    def boot(
+        self,
+        flavour: str,
+        machine: str = "intel",
+        *,
+        tool: bool = True,
+        append: str | None = None,
+    ) -> Guest:
+        """A running guest, with the tool installed unless told otherwise; see start.guest()."""
+        guest = start.guest(flavour, machine, append=append)
+        self.guests.append(guest)
+        guest.start()
+        if tool:
+            start.install(guest, self.wheel)
+        return guest
+
+    def end(self, guest: Guest) -> None:
+        """Switch a guest off; its folder goes too, unless a test failed with it."""
+        guest.kill()
+        self.guests.remove(guest)
+        if not guest.keep:
+            guest.remove()
+
+
+_LAB = pytest.StashKey[Lab]()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests with a `flavour` run once for each that $RECONCILE_LAB_FLAVOURS chooses."""
+    if "flavour" in metafunc.fixturenames:
+        marked = [pytest.param(f, marks=pytest.mark.xdist_group(f)) for f in flavours.chosen()]
+        metafunc.parametrize("flavour", marked)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test says where its guests' console logs are, and how they end."""
+    result = yield
+    lab = item.config.stash.get(_LAB, None)
+    if result.failed and lab is not None:
+        for guest in lab.guests:
+            guest.keep = True
+            text = f"{guest.setup.console}\n...{guest.tail()}"
+            result.sections.append((f"console of {guest.setup.work.name}", text))
+    return result
+
+
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The lab with the wheel of this checkout; skipped where QEMU is missing, but not in CI."""
+    try:
+        need("qemu-system-x86_64", "qemu-img", "mmdebstrap")
+    except LabError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    start.prune()
+    here = Lab(wheels.build(tmp_path_factory.mktemp("wheel")))
+    request.config.stash[_LAB] = here
+    yield here
+    for guest in list(here.guests):
+        here.end(guest)
+
+
+@pytest.fixture
+def guest(lab: Lab, flavour: str) -> Iterator[Guest]:
+    """A standard host of the flavour, booted, the tool installed."""
+    booted = lab.boot(flavour)
+    yield booted
+    lab.end(booted)
+
+
+@pytest.fixture
+def steps(flavour: str, guest: Guest) -> report.Steps:
+    """Times the parts of a story, for the table in docs/testing.md."""
+    return report.Steps(flavour, guest.setup.accel)
