@@ -24,8 +24,19 @@ start={root_at}MiB, size={root}MiB, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, n
 """
 # initramfs-tools with its default (MODULES=most) takes 7 minutes in an emulated guest.
 _INITRAMFS = "MODULES=dep\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\n"
-_GETTY = "-/sbin/agetty --autologin root --keep-baud 115200 - $TERM"
-_LOGIN = f"[Service]\nExecStart=\nExecStart={_GETTY}\n"
+# A shell without a login: a session of root's would start a service manager of its own.
+_GETTY = "-/sbin/agetty --skip-login --login-program /bin/bash --keep-baud 115200 - $TERM"
+_LOGIN = f"[Service]\nExecStart=\nExecStart={_GETTY}\nEnvironment=HOME=/root\n"
+# What a guest of an hour's life does not need, and what only makes its boot longer.
+_MASKED = (
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "systemd-binfmt.service",
+)
 AGENT = (HERE / "inside" / "agent.sh", HERE / "inside" / "lab-agent.service")
 
 
@@ -72,6 +83,8 @@ def _agent(root: Path) -> None:
     shutil.copyfile(unit, units / unit.name)
     (units / "multi-user.target.wants").mkdir(exist_ok=True)
     (units / "multi-user.target.wants" / unit.name).symlink_to(f"../{unit.name}")
+    for name in _MASKED:
+        (units / name).symlink_to("/dev/null")
     login = units / "serial-getty@.service.d" / "lab.conf"
     login.parent.mkdir()
     login.write_text(_LOGIN)
