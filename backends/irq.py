@@ -1,0 +1,96 @@
+"""Interrupts: where they may run, and who moves them (core-api/irq/irq-affinity.rst)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from backends.formats.cpumask import parse_mask
+from backends.formats.systemd_conf import environment
+from backends.numa import parse_list
+from backends.reader import Reader
+from specs.values import CpuSet
+
+IRQS = "/proc/irq"
+DEFAULT_AFFINITY = "/proc/irq/default_smp_affinity"
+_UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
+_OLD_UNIT_FOLDER = "/lib/systemd/system"
+_IRQBALANCE_FILES = (
+    "/usr/lib/irqbalance/defaults.env",
+    "/etc/default/irqbalance",
+    "/etc/sysconfig/irqbalance",
+)
+_IRQBALANCE_PROCESSES = "/sys/fs/cgroup/system.slice/irqbalance.service/cgroup.procs"
+
+
+@dataclass(frozen=True, slots=True)
+class Irq:
+    """One interrupt. ``fixed``: the kernel keeps its affinity to itself (managed or per CPU);
+    kernels before 6.12 do not show it and answer a write with EIO. ``names`` are those of
+    its handlers, read only where they are needed to name a fixed one."""
+
+    number: int
+    affinity: CpuSet
+    fixed: bool
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Irqbalance:
+    """The daemon that spreads interrupts. ``banned`` is IRQBALANCE_BANNED_CPULIST where it is
+    set; when it is not, irqbalance bans the isolated and nohz_full CPUs by itself."""
+
+    installed: bool
+    banned: CpuSet | None
+    running: bool = field(metadata={"volatile": True})
+
+
+@dataclass(frozen=True, slots=True)
+class IrqState:
+    """Affinities. They come and go with devices and move under irqbalance: volatile."""
+
+    default: CpuSet | None = field(metadata={"volatile": True})
+    irqs: tuple[Irq, ...] = field(metadata={"volatile": True})
+    irqbalance: Irqbalance
+
+
+def observe_irqs(reader: Reader) -> IrqState:
+    """Read every interrupt's affinity and irqbalance's settings."""
+    numbers = sorted(int(name) for name in reader.list(IRQS) if name.isdecimal())
+    found = (_irq(reader, number) for number in numbers)
+    mask = reader.read_text(DEFAULT_AFFINITY)
+    return IrqState(
+        default=None if mask is None else CpuSet(parse_mask(mask)),
+        irqs=tuple(irq for irq in found if irq is not None),
+        irqbalance=_irqbalance(reader),
+    )
+
+
+def _irq(reader: Reader, number: int) -> Irq | None:
+    path = f"{IRQS}/{number}/smp_affinity_list"
+    text = reader.read_text(path)
+    stat = reader.stat(path)
+    if text is None or stat is None:
+        return None  # gone since the folder was listed
+    fixed = not stat.mode & 0o222
+    return Irq(number, parse_list(text), fixed, _names(reader, number) if fixed else ())
+
+
+def _names(reader: Reader, number: int) -> tuple[str, ...]:
+    """Handlers show up as folders beside the attributes (kernel/irq/proc.c)."""
+    attributes = {"affinity_hint", "node", "spurious", "smp_affinity", "smp_affinity_list"}
+    attributes |= {"effective_affinity", "effective_affinity_list"}
+    return tuple(n for n in reader.list(f"{IRQS}/{number}") if n not in attributes)
+
+
+def _irqbalance(reader: Reader) -> Irqbalance:
+    banned: CpuSet | None = None
+    for path in _IRQBALANCE_FILES:
+        value = environment(reader.read_text(path) or "").get("IRQBALANCE_BANNED_CPULIST")
+        if value is not None:
+            banned = parse_list(value)
+    folders = (*_UNIT_FOLDERS, _OLD_UNIT_FOLDER)
+    return Irqbalance(
+        installed=any(reader.exists(f"{folder}/irqbalance.service") for folder in folders),
+        banned=banned,
+        running=bool((reader.read_text(_IRQBALANCE_PROCESSES) or "").strip()),
+    )

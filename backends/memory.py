@@ -1,0 +1,167 @@
+"""Memory, hugepage pools and hugetlbfs mounts (admin-guide/mm/hugetlbpage.rst, proc(5))."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from backends.numa import NODES, node_cpus, read_distances
+from backends.reader import Reader
+from specs.values import CpuSet
+
+HUGEPAGES = "/sys/kernel/mm/hugepages"
+_POOL = re.compile(r"hugepages-(\d+)kB\Z")
+_FIELD = re.compile(r"(?:Node \d+ )?(\w+(?:\(\w+\))?):\s+(\d+)")
+_UNITS = {"K": 1, "M": 1024, "G": 1024 * 1024, "T": 1024 * 1024 * 1024}
+_VOLATILE = {"volatile": True}  # moves by itself: no part of the state digest
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The hugepages of one size, of the whole host or of one node. ``total`` counts surplus
+    pages too; ``reserved`` (promised, not yet touched) is only kept for the whole host."""
+
+    size_kib: int
+    node: int | None
+    total: int
+    free: int = field(metadata=_VOLATILE)
+    surplus: int = field(metadata=_VOLATILE)
+    reserved: int = field(metadata=_VOLATILE)
+
+    @property
+    def in_use(self) -> int:
+        """Pages that cannot be given back now: touched, or promised to somebody."""
+        return self.total - self.free + self.reserved
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One NUMA node. Sizes in KiB; ``distances`` by node number (10 is local), () if unknown."""
+
+    number: int
+    cpus: CpuSet
+    distances: tuple[tuple[int, int], ...]
+    total_kib: int
+    free_kib: int = field(metadata=_VOLATILE)
+
+    def distance(self, node: int) -> int | None:
+        """ACPI SLIT distance to another node, None where the firmware does not say."""
+        return dict(self.distances).get(node)
+
+
+@dataclass(frozen=True, slots=True)
+class HugetlbMount:
+    """A mounted hugetlbfs and the page size it hands out, KiB."""
+
+    path: str
+    size_kib: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryState:
+    """Memory of a host. ``pools`` are per size for the whole host, ``node_pools`` per node and
+    size; ``default_kib`` is the size that a plain ``hugepages=`` or a plain mount means."""
+
+    total_kib: int
+    nodes: tuple[Node, ...]
+    pools: tuple[Pool, ...]
+    node_pools: tuple[Pool, ...]
+    default_kib: int | None
+    mounts: tuple[HugetlbMount, ...]
+    available_kib: int = field(metadata=_VOLATILE)
+
+    def pool(self, size_kib: int, node: int | None = None) -> Pool | None:
+        """The pool of a size, of the whole host or of one node."""
+        pools = self.pools if node is None else self.node_pools
+        return next((p for p in pools if p.size_kib == size_kib and p.node == node), None)
+
+    def node(self, number: int) -> Node | None:
+        """The node of that number."""
+        return next((n for n in self.nodes if n.number == number), None)
+
+    @property
+    def sizes_kib(self) -> tuple[int, ...]:
+        """Hugepage sizes that this CPU and kernel have, ascending."""
+        return tuple(p.size_kib for p in self.pools)
+
+
+def observe_memory(reader: Reader) -> MemoryState:
+    """Read memory, nodes, pools and mounts."""
+    info = parse_meminfo(reader.read_text("/proc/meminfo") or "")
+    cpus = node_cpus(reader)
+    default = info.get("Hugepagesize")
+    return MemoryState(
+        total_kib=info.get("MemTotal", 0),
+        available_kib=info.get("MemAvailable", info.get("MemFree", 0)),
+        nodes=tuple(_node(reader, n, cpus) for n in cpus),
+        pools=_pools(reader, HUGEPAGES, None),
+        node_pools=tuple(
+            pool for n in cpus for pool in _pools(reader, f"{NODES}/node{n}/hugepages", n)
+        ),
+        default_kib=default,
+        mounts=parse_mounts(reader.read_text("/proc/mounts") or "", default),
+    )
+
+
+def parse_meminfo(text: str) -> dict[str, int]:
+    """``/proc/meminfo`` or a node's: field to number (KiB, or a count for HugePages_*)."""
+    return {m.group(1): int(m.group(2)) for m in map(_FIELD.match, text.splitlines()) if m}
+
+
+def _node(reader: Reader, number: int, cpus: dict[int, CpuSet]) -> Node:
+    info = parse_meminfo(reader.read_text(f"{NODES}/node{number}/meminfo") or "")
+    distances = read_distances(reader, number, tuple(cpus))
+    return Node(
+        number=number,
+        cpus=cpus[number],
+        distances=tuple(distances.items()),
+        total_kib=info.get("MemTotal", 0),
+        free_kib=info.get("MemFree", 0),
+    )
+
+
+def _pools(reader: Reader, base: str, node: int | None) -> tuple[Pool, ...]:
+    sizes = sorted(int(m.group(1)) for m in map(_POOL.match, reader.list(base)) if m)
+    return tuple(_pool(reader, f"{base}/hugepages-{size}kB", size, node) for size in sizes)
+
+
+def _pool(reader: Reader, folder: str, size_kib: int, node: int | None) -> Pool:
+    def count(name: str) -> int:
+        text = (reader.read_text(f"{folder}/{name}") or "").strip()
+        return int(text) if text.isdecimal() else 0
+
+    return Pool(
+        size_kib=size_kib,
+        node=node,
+        total=count("nr_hugepages"),
+        free=count("free_hugepages"),
+        surplus=count("surplus_hugepages"),
+        reserved=count("resv_hugepages") if node is None else 0,
+    )
+
+
+def parse_mounts(text: str, default_kib: int | None) -> tuple[HugetlbMount, ...]:
+    """The hugetlbfs lines of /proc/mounts; without ``pagesize=`` it is the default size."""
+    mounts: list[HugetlbMount] = []
+    for line in text.splitlines():
+        words = line.split(" ")
+        if len(words) >= 4 and words[2] == "hugetlbfs":
+            size = _page_size(words[3]) or default_kib
+            if size is not None:
+                mounts.append(HugetlbMount(_unescape(words[1]), size))
+    return tuple(mounts)
+
+
+def _page_size(options: str) -> int | None:
+    for option in options.split(","):
+        match = re.fullmatch(r"pagesize=(\d+)([KMGT]?)", option, re.IGNORECASE)
+        if match:
+            unit = match.group(2).upper()
+            number = int(match.group(1))
+            return number * _UNITS[unit] if unit else number // 1024
+    return None
+
+
+def _unescape(path: str) -> str:
+    """Blank, tab, newline and backslash stand in octal in /proc/mounts (getmntent(3))."""
+    return re.sub(r"\\([0-7]{3})", lambda m: chr(int(m.group(1), 8)), path)

@@ -1,0 +1,55 @@
+"""NUMA nodes: which CPUs and how far apart (ABI/stable/sysfs-devices-node)."""
+
+from __future__ import annotations
+
+import re
+
+from backends.formats.cpumask import parse_mask
+from backends.reader import Reader
+from specs.values import CpuSet
+
+NODES = "/sys/devices/system/node"
+_NODE = re.compile(r"node(\d+)\Z")
+
+
+def node_numbers(reader: Reader) -> tuple[int, ...]:
+    """Nodes that are online, ascending; none on a kernel without CONFIG_NUMA."""
+    matches = (_NODE.match(name) for name in reader.list(NODES))
+    return tuple(sorted(int(m.group(1)) for m in matches if m))
+
+
+def node_cpus(reader: Reader) -> dict[int, CpuSet]:
+    """The online CPUs of each online node, by node number."""
+    found: dict[int, CpuSet] = {}
+    for number in node_numbers(reader):
+        base = f"{NODES}/node{number}"
+        found[number] = read_cpus(reader, f"{base}/cpulist", f"{base}/cpumap") or CpuSet(())
+    return found
+
+
+def read_distances(reader: Reader, number: int, nodes: tuple[int, ...]) -> dict[int, int]:
+    """ACPI SLIT distances from one node to each online node (10 is local); empty if unknown.
+
+    The file has one number per online node in ascending order: node numbers may have gaps.
+    """
+    words = (reader.read_text(f"{NODES}/node{number}/distance") or "").split()
+    if len(words) != len(nodes):
+        return {}
+    return {node: int(word) for node, word in zip(nodes, words, strict=True)}
+
+
+def read_cpus(reader: Reader, list_path: str, mask_path: str) -> CpuSet | None:
+    """A set of CPUs from its list, or from its mask where a kernel or a dump has only that."""
+    text = reader.read_text(list_path)
+    if text is not None:
+        return parse_list(text)
+    mask = reader.read_text(mask_path)
+    return None if mask is None else CpuSet(parse_mask(mask))
+
+
+def parse_list(text: str) -> CpuSet:
+    """A CPU list as sysfs prints it. Empty means none, and so does ``(null)``, which
+    nohz_full shows on kernels where it was never set (drivers/base/cpu.c). Some kernels end
+    node lists with a NUL byte."""
+    plain = text.strip(" \t\n\0")
+    return CpuSet(()) if plain in ("", "(null)") else CpuSet.parse(plain)
