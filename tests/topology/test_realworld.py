@@ -85,8 +85,8 @@ def unpack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path]
 
 def unpack_wanted(archive: Path, folder: Path) -> None:
     """Only what is read here; a dump also has thousands of files about PCI devices."""
-    patterns = ("*/sys/devices/system/cpu", "*/sys/devices/system/node", "*/sys/devices/cpu_*")
-    patterns += ("*/sys/kernel/mm", "*/proc/cpuinfo", "*/proc/meminfo", "*/proc/mounts")
+    patterns = ["*/sys/devices/system/cpu", "*/sys/devices/system/node", "*/sys/devices/cpu_*"]
+    patterns += ["*/sys/kernel/mm", "*/proc/cpuinfo", "*/proc/meminfo", "*/proc/mounts"]
     argv = ["tar", "-xf", str(archive), "-C", str(folder), "--wildcards", *patterns]
     # A dump need not have every one of them: tar complains then, after having unpacked the rest.
     subprocess.run(argv, check=False, stderr=subprocess.DEVNULL)
