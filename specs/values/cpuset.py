@@ -17,8 +17,10 @@ CPU_LIMIT = 65_536
 
 _LONGEST_TEXT = 8 * CPU_LIMIT
 _NUMBER = r"(?:\d+|N)"
+# A stride needs a range: the kernel takes "3:1/2" for an error.
 _REGION = re.compile(
-    rf"(?:(?P<start>{_NUMBER})(?:-(?P<end>{_NUMBER}))?|(?P<all>[aA][lL][lL]))"
+    rf"(?P<start>{_NUMBER})"
+    rf"|(?:(?P<first>{_NUMBER})-(?P<end>{_NUMBER})|(?P<all>[aA][lL][lL]))"
     rf"(?::(?P<used>{_NUMBER})/(?P<group>{_NUMBER}))?",
     re.ASCII,
 )
@@ -71,8 +73,8 @@ class CpuSet(Value):
         if match["all"]:
             start, end = 0, cls._number(text, "N", last)
         else:
-            start = cls._number(text, match["start"], last)
-            end = cls._number(text, match["end"] or match["start"], last)
+            start = cls._number(text, match["start"] or match["first"], last)
+            end = cls._number(text, match["start"] or match["end"], last)
         if start > end:
             raise cls.refuse(text, f"has a range that goes down ({region}): write {end}-{start}")
         width = end - start + 1
