@@ -1,0 +1,137 @@
+"""libvirt's notations for sizes, CPU sets and PCI addresses, as canonical text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backends.formats.domain_xml.tree import DomainXmlError
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+# formatdomain, "Memory Allocation": KB is 1000 bytes, K and KiB are 1024; the default is KiB.
+_BYTES = {
+    "b": 1,
+    "bytes": 1,
+    "kb": 10**3,
+    "k": 2**10,
+    "kib": 2**10,
+    "mb": 10**6,
+    "m": 2**20,
+    "mib": 2**20,
+    "gb": 10**9,
+    "g": 2**30,
+    "gib": 2**30,
+    "tb": 10**12,
+    "t": 2**40,
+    "tib": 2**40,
+    "pb": 10**15,
+    "p": 2**50,
+    "pib": 2**50,
+    "eb": 10**18,
+    "e": 2**60,
+    "eib": 2**60,
+}
+
+
+def kib(number: str, unit: str | None) -> int | None:
+    """A size in KiB, rounded up as libvirt does; None when it is not a size."""
+    factor = _BYTES.get((unit or "KiB").lower())
+    digits = number.strip()
+    if factor is None or not (digits.isascii() and digits.isdigit()):
+        return None
+    return -(-int(digits) * factor // 1024)
+
+
+def size_text(size_kib: int) -> str:
+    """The shortest exact spelling with a binary unit: ``2M``, ``1G``, ``1536M``, ``4K``."""
+    for unit, factor in (("T", 2**30), ("G", 2**20), ("M", 2**10)):
+        if size_kib and size_kib % factor == 0:
+            return f"{size_kib // factor}{unit}"
+    return f"{size_kib}K"
+
+
+def size_kib(text: str) -> int:
+    """The inverse of ``size_text``; also takes ``16GiB``. Raises DomainXmlError."""
+    digits = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    found = kib(digits, text[len(digits) :] or "b")
+    if found is None:
+        raise DomainXmlError(f"not a size: {text!r}", hint="such as 2M, 1G or 16GiB")
+    return found
+
+
+def cpuset_text(text: str) -> str | None:
+    """A libvirt cpuset (``1-4,^3,6``) in canonical kernel list form; None when malformed.
+
+    formatdomain: a comma-separated list of numbers and ranges; ``^N`` takes one out again.
+    """
+    cpus: set[int] = set()
+    for part in text.split(","):
+        item = part.strip()
+        taken_out = item.startswith("^")
+        low, dash, high = item.removeprefix("^").partition("-")
+        if not _number(low) or (dash and not _number(high)) or (taken_out and dash):
+            return None
+        span = range(int(low), int(high if dash else low) + 1)
+        if len(span) > 65536:
+            return None
+        cpus = cpus.difference(span) if taken_out else cpus.union(span)
+    return cpu_list(cpus)
+
+
+def cpu_list(cpus: set[int]) -> str:
+    """Kernel list form: ``{0, 1, 2, 5}`` is ``0-2,5``."""
+    runs: list[list[int]] = []
+    for cpu in sorted(cpus):
+        if runs and cpu == runs[-1][1] + 1:
+            runs[-1][1] = cpu
+        else:
+            runs.append([cpu, cpu])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def cpu_numbers(text: str) -> set[int]:
+    """The inverse of ``cpu_list``."""
+    runs = [run.partition("-") for run in text.split(",") if run]
+    return {n for low, _, high in runs for n in range(int(low), int(high or low) + 1)}
+
+
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 6
+
+
+def pci_text(address: _Element | None) -> str | None:
+    """The ``0000:01:00.0`` form of an ``<address domain= bus= slot= function=>`` element.
+
+    Numbers may be decimal, octal or 0x-prefixed (libvirt reads them with base 0); ``domain``
+    may be left out. None when the element is no PCI address.
+    """
+    if address is None:
+        return None
+    numbers = [_base0(address.get(name, "0")) for name in ("domain", "bus", "slot", "function")]
+    parts = [number for number in numbers if number is not None]
+    if len(parts) != 4 or address.get("bus") is None or address.get("slot") is None:
+        return None
+    return "{:04x}:{:02x}:{:02x}.{:x}".format(*parts)
+
+
+def _base0(text: str) -> int | None:
+    clean = text.strip().lower()
+    try:
+        if clean.startswith("0x"):
+            return int(clean, 16)
+        return int(clean, 8 if len(clean) > 1 and clean.startswith("0") else 10)
+    except ValueError:
+        return None
+
+
+def pci_attributes(address: str) -> dict[str, str]:
+    """The attributes of an ``<address>`` element for ``0000:01:00.0``, as libvirt prints them."""
+    domain, bus, rest = address.split(":")
+    slot, function = rest.split(".")
+    return {
+        "domain": f"0x{int(domain, 16):04x}",
+        "bus": f"0x{int(bus, 16):02x}",
+        "slot": f"0x{int(slot, 16):02x}",
+        "function": f"0x{int(function, 16):x}",
+    }
