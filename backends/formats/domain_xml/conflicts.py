@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backends.formats.domain_xml import base, guest, units
+from specs.values import CpuSet
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -71,17 +72,13 @@ def _cells(domain: _Element, wanted: Mapping[str, str]) -> Iterator[Conflict]:
             f"{len(extra)} memory device(s)",
             "leave vm.memory.size out, and set the sizes in the domain itself",
         )
-    cpus = sum(len(_cpus(cell.get("cpus"))) for cell in cells)
+    cpus = sum(len(units.cpuset(cell.get("cpus", "")) or ()) for cell in cells)
     if "vcpu" in wanted and len(cells) > 1 and cpus != int(wanted["vcpu"]):
         yield Conflict(
             "vm-numa-cells",
             f"the {len(cells)} guest NUMA cells name {cpus} vCPUs, {wanted['vcpu']} are wanted",
             "leave vm.vcpu out, or change the cells in the domain itself",
         )
-
-
-def _cpus(text: str | None) -> set[int]:
-    return units.cpu_numbers(units.cpuset_text(text or "") or "")
 
 
 def _backing(domain: _Element, wanted: Mapping[str, str]) -> Iterator[Conflict]:
@@ -140,12 +137,11 @@ def _schedulers(domain: _Element, wanted: Mapping[str, str]) -> Iterator[Conflic
     ):
         if key not in wanted:
             continue
-        named = {n for node in domain.findall(path) for n in _cpus(node.get(name))}
-        beyond = sorted(n for n in named if n >= int(wanted[key]) + first)
+        sets = [units.cpuset(node.get(name, "")) or () for node in domain.findall(path)]
+        beyond = CpuSet(n for named in sets for n in named if n >= int(wanted[key]) + first)
         if beyond:
             yield Conflict(
                 "vm-scheduler",
-                f"<{path.rpartition('/')[2]}> names {key} {units.cpu_list(set(beyond))},"
-                f" {wanted[key]} are wanted",
+                f"<{path.rpartition('/')[2]}> names {key} {beyond}, {wanted[key]} are wanted",
                 "change that element in the domain itself",
             )

@@ -84,7 +84,9 @@ class Hostdev(Device):
         """See Property. What else was changed in an element that was there stays."""
         ours, old = self.find(domain, item), self.find(before, item)
         if ours is not None and old is not None and ours.tag == old.tag:
-            ours.set("managed", old.get("managed", "no"))
+            ours.attrib.pop("managed", "")
+            if (managed := old.get("managed")) is not None:
+                ours.set("managed", managed)
         else:
             super().restore(domain, before, item)
 

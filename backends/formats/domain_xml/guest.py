@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backends.formats.domain_xml import base, tree, units
+from specs.values import CpuSet
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -29,13 +30,16 @@ class Vcpu(base.Base):
             tree.drop(listed)
         cells = domain.findall("cpu/numa/cell")
         if len(cells) == 1 and cells[0].get("cpus") is not None:
-            cells[0].set("cpus", units.cpu_list(set(range(int(value)))))
+            cells[0].set("cpus", str(CpuSet(range(int(value)))))
 
     def restore(self, domain: _Element, before: _Element, item: str) -> None:
         """See Property."""
         old = before.find("vcpu")
-        tree.ensure(domain, "vcpu").text = "1" if old is None else old.text
-        base.restore_attribute(domain, before, "vcpu", "current")
+        if old is None:
+            base.replace_elements(domain, before, "vcpu")
+        else:
+            tree.ensure(domain, "vcpu").text = old.text
+            base.restore_attribute(domain, before, "vcpu", "current")
         base.replace_elements(domain, before, "vcpus")
         if len(before.findall("cpu/numa/cell")) == 1:
             base.restore_attribute(domain, before, "cpu/numa/cell", "cpus")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backends.formats.domain_xml.tree import DomainXmlError
+from specs.values import CpuSet
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -60,44 +61,28 @@ def size_kib(text: str) -> int:
     return found
 
 
-def cpuset_text(text: str) -> str | None:
-    """A libvirt cpuset (``1-4,^3,6``) in canonical kernel list form; None when malformed.
+def cpuset(text: str) -> CpuSet | None:
+    """A libvirt cpuset (``1-4,^3,6``); None when malformed.
 
     formatdomain: a comma-separated list of numbers and ranges; ``^N`` takes one out again.
     """
-    cpus: set[int] = set()
+    cpus = CpuSet()
     for part in text.split(","):
         item = part.strip()
-        taken_out = item.startswith("^")
-        low, dash, high = item.removeprefix("^").partition("-")
-        if not _number(low) or (dash and not _number(high)) or (taken_out and dash):
+        try:
+            named = CpuSet.parse(item.removeprefix("^"))
+        except ValueError:
             return None
-        span = range(int(low), int(high if dash else low) + 1)
-        if len(span) > 65536:
+        if not item or ":" in item:  # libvirt knows no strides
             return None
-        cpus = cpus.difference(span) if taken_out else cpus.union(span)
-    return cpu_list(cpus)
+        cpus = cpus - named if item.startswith("^") else cpus | named
+    return cpus
 
 
-def cpu_list(cpus: set[int]) -> str:
-    """Kernel list form: ``{0, 1, 2, 5}`` is ``0-2,5``."""
-    runs: list[list[int]] = []
-    for cpu in sorted(cpus):
-        if runs and cpu == runs[-1][1] + 1:
-            runs[-1][1] = cpu
-        else:
-            runs.append([cpu, cpu])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
-
-
-def cpu_numbers(text: str) -> set[int]:
-    """The inverse of ``cpu_list``."""
-    runs = [run.partition("-") for run in text.split(",") if run]
-    return {n for low, _, high in runs for n in range(int(low), int(high or low) + 1)}
-
-
-def _number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 6
+def cpuset_text(text: str) -> str | None:
+    """A libvirt cpuset in canonical kernel list form; None when malformed."""
+    cpus = cpuset(text)
+    return None if cpus is None else str(cpus)
 
 
 def pci_text(address: _Element | None) -> str | None:
