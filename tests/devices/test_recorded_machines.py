@@ -1,0 +1,96 @@
+"""Real machines' listings as trees: what carries each disk and interface, group by group."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from backends.iommu import observe_iommu
+from backends.needs import observe_needs
+from backends.pci import functions_in, observe_pci
+from backends.reader import TreeReader
+from tests.devices import listings
+from tests.simulator.tree import TreeBuilder
+
+REALWORLD = Path(
+    os.environ.get("REALWORLD", Path(__file__).resolve().parents[3] / "shared" / "realworld")
+)
+pytestmark = [
+    pytest.mark.realworld,
+    pytest.mark.skipif(
+        not REALWORLD.is_dir() and not os.environ.get("CI"),
+        reason=f"no recorded machines at {REALWORLD} (set REALWORLD)",
+    ),
+]
+
+
+def test_groups_are_read_as_they_are_listed(memory_path: Path) -> None:
+    machines = list(listings.group_machines(REALWORLD))
+    assert len(machines) >= 20
+    for name, machine in machines:
+        root = memory_path / name
+        listings.build(TreeBuilder(root), machine)
+        reader = TreeReader(root)
+        pci = observe_pci(reader)
+        iommu = observe_iommu(reader, pci)
+        wanted: dict[int, set[str]] = {}
+        for item in machine:
+            if item.group is not None:
+                wanted.setdefault(item.group, set()).add(item.bdf)
+        found = {n: {str(m) for m in g.members} for n, g in iommu.groups.items()}
+        assert found == wanted, name
+        listed = {i.bdf: (i.ids, i.short_class) for i in machine}
+        assert {str(f.address): (f.id, f.short_class) for f in pci} == listed, name
+
+
+def test_every_disk_and_interface_of_udev_databases(memory_path: Path) -> None:
+    counted = {"disks": 0, "interfaces": 0}
+    for name, text in listings.udev_machines(REALWORLD):
+        entries = listings.parse_udev(text)
+        tree = TreeBuilder(memory_path / name)
+        listings.build_udev(tree, entries)
+        wanted: dict[str, set[str]] = {}
+        for entry in entries:
+            kind, device = entry.fields.get("SUBSYSTEM"), entry.path.rsplit("/", 1)[-1]
+            hardware = [str(a) for a in functions_in(entry.path)]
+            if not hardware:
+                continue
+            if kind == "block":
+                tree.mount(device, f"/mnt/{device}")
+                counted["disks"] += 1
+            elif kind == "net":
+                tree.default_route(device)
+                counted["interfaces"] += 1
+            else:
+                continue
+            words = f"/mnt/{device}" if kind == "block" else f"default route ({device})"
+            for address in hardware:
+                wanted.setdefault(address, set()).add(words)
+        if not wanted:
+            continue
+        tree.mount("tmpfs", "/", "tmpfs")
+        reader = tree.reader()
+        needs = observe_needs(reader, observe_pci(reader))
+        assert {str(a): set(map(str, u)) for a, u in needs.uses.items()} == wanted, name
+        assert needs.unresolved == (), name
+    assert counted["disks"] > 50
+    assert counted["interfaces"] > 15
+
+
+def test_trees_recorded_by_other_tools(memory_path: Path) -> None:
+    expected = {"8581cf3a529e5d8b97ea876eade2f60d": 82, "accel-nvidia": 29}
+    for name, count in expected.items():
+        root = memory_path / name
+        archive = REALWORLD / f"machines/ghw/linux-amd64-{name}.tar.gz"
+        with tarfile.open(archive) as tar:
+            tar.extractall(root, filter="data")
+        reader = TreeReader(root)
+        pci = observe_pci(reader)
+        assert len(pci.functions) == count
+        assert all(f.vendor and f.device for f in pci)
+        # The record holds no mountinfo: nothing may be called free for want of evidence.
+        needs = observe_needs(reader, pci)
+        assert [item.what for item in needs.unresolved] == ["/"]
