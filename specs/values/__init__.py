@@ -1,6 +1,6 @@
 """The words of a host: addresses, CPU lists, sizes, arguments; parsed once, printed one way."""
 
-from specs.values.cpuset import CPU_LIMIT, CpuSet
+from specs.values.cpuset import CPU_LIMIT, CpuSet, NodeSet
 from specs.values.kernel_arg import KernelArg
 from specs.values.pci import PciAddress, PciClass, PciId
 from specs.values.size import MemorySize, PageSize
@@ -10,6 +10,7 @@ __all__ = [
     "CpuSet",
     "KernelArg",
     "MemorySize",
+    "NodeSet",
     "PageSize",
     "PciAddress",
     "PciClass",

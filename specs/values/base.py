@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -24,6 +25,18 @@ def toml_kind(value: object) -> str:
     return _TOML_KINDS.get(type(value), "a date or time")
 
 
+def quoted(text: str, limit: int = 60) -> str:
+    """``text`` in double quotes as TOML would print it, cut to ``limit`` characters."""
+    cut = text if len(text) <= limit else text[: limit - 3] + "..."
+    return json.dumps(cut, ensure_ascii=False)
+
+
+def refusal(found: object, expected: str, reason: str = "") -> ValueError:
+    """The error for a wrong value: what was found, why it is wrong, what is expected."""
+    what = quoted(found) if isinstance(found, str) else toml_kind(found)
+    return ValueError(f"found {what}{reason and f', which {reason}'}; expected {expected}")
+
+
 class Value:
     """A value written as one string; subclasses have ``parse`` and print canonically by ``str``.
 
@@ -43,9 +56,8 @@ class Value:
 
     @classmethod
     def refuse(cls, text: str, reason: str = "") -> ValueError:
-        """The error for ``text``: what was found (shortened), why it is wrong, what is expected."""
-        found = repr(text if len(text) <= 60 else text[:57] + "...")
-        return ValueError(f"{found}{reason and f' {reason}'}; expected {cls.EXPECTED}")
+        """The error for ``text``, with the reason where one can be told."""
+        return refusal(text, cls.EXPECTED, reason)
 
     @classmethod
     def from_spec(cls, value: object) -> Self:
@@ -53,9 +65,9 @@ class Value:
         if isinstance(value, cls):
             return value
         if not isinstance(value, str):
-            raise ValueError(f"found {toml_kind(value)}; expected {cls.EXPECTED}, in quotes")
+            raise refusal(value, cls.EXPECTED)
         if not value.strip():
-            raise ValueError(f"an empty string; expected {cls.EXPECTED}")
+            raise refusal(value, cls.EXPECTED, "is empty")
         parsed = cls.parse(value)
         if not parsed:
             raise cls.refuse(value, "is an empty set")

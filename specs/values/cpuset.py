@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from specs.values.base import Value
+from specs.values.base import Value, quoted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -69,7 +69,7 @@ class CpuSet(Value):
         """The mask of one region: ``N``, ``N-M``, ``N-M:used/group`` or ``all``."""
         match = _REGION.fullmatch(region)
         if match is None:
-            raise cls.refuse(text, "" if region == text else f"has {region[:40]!r} in it")
+            raise cls.refuse(text, "" if region == text else f"has {quoted(region)} in it")
         if match["all"]:
             start, end = 0, cls._number(text, "N", last)
         else:
@@ -148,6 +148,15 @@ class CpuSet(Value):
     def isdisjoint(self, other: CpuSet) -> bool:
         """Whether no CPU is in both."""
         return not self.mask & other.mask
+
+
+class NodeSet(CpuSet):
+    """NUMA nodes, in the same grammar (libvirt's nodeset, mm/numa_memory_policy.rst)."""
+
+    __slots__ = ()
+
+    EXPECTED: ClassVar = 'a list of NUMA nodes, such as "0" or "0-1"'
+    EXAMPLES: ClassVar = ("0", "0-1")
 
 
 def _stride(width: int, used: int, group: int) -> int:

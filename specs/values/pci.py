@@ -57,7 +57,7 @@ def _address_reason(text: str) -> str:
     return "needs a function from 0 to 7"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class PciId(Value):
     """Vendor and device (or subsystem vendor and subsystem device), 16 bit each."""
 
@@ -100,7 +100,7 @@ _CLASS_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class PciClass(Value):
     """The leading 2, 4 or 6 hex digits of a class code (PCI Code and ID Assignment, pci.ids)."""
 
