@@ -51,7 +51,7 @@ class Guest:
     """A guest of the lab. As a context manager it is started, and shut down or killed at the end;
     its folder stays, because it holds the console log: see remove()."""
 
-    def __init__(self, setup: Setup, boot_timeout: float = 300) -> None:
+    def __init__(self, setup: Setup, boot_timeout: float = 600) -> None:
         self.setup = setup
         self.boot_timeout = boot_timeout
         self.state = ""  # what systemctl is-system-running said after the last boot
@@ -102,7 +102,7 @@ class Guest:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
 
-    def poweroff(self, timeout: float = 120) -> None:
+    def poweroff(self, timeout: float = 300) -> None:
         """Shut down in an orderly way."""
         self.submit("systemctl poweroff")
         assert self._process is not None
@@ -137,12 +137,12 @@ class Guest:
         stem.with_suffix(".new").rename(stem.with_suffix(".sh"))
         return Job(script, stem)
 
-    def run(self, script: str, timeout: float = 600) -> Result:
+    def run(self, script: str, timeout: float = 1800) -> Result:
         """Run a shell script as root and wait for its end."""
         job = self.submit(script)
         return self._wait(job.result, timeout, f"{script[:60]!r}")
 
-    def out(self, script: str, timeout: float = 600) -> str:
+    def out(self, script: str, timeout: float = 1800) -> str:
         """The output of a script that must exit 0."""
         done = self.run(script, timeout)
         if done.rc:
