@@ -12,6 +12,7 @@ from tests.devices.conftest import memory_path as memory_path
 from tests.lab import flavours, machines
 from tests.lab.conftest import Lab
 from tests.lab.conftest import lab as lab
+from tests.lab.conftest import pytest_runtest_makereport as pytest_runtest_makereport
 from tests.simulator.kernel import SimKernel
 from tests.simulator.tree import TreeBuilder
 

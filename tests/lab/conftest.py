@@ -72,7 +72,11 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """The lab with the wheel of this checkout; skipped where QEMU is missing, but not in CI."""
+    """The lab with the wheel of this checkout; skipped where QEMU is missing, but not in CI. Other
+    folders' conftests import it, with the hook above: all share one."""
+    if (shared := request.config.stash.get(_LAB, None)) is not None:
+        yield shared
+        return
     try:
         need("qemu-system-x86_64", "qemu-img", "mmdebstrap")
     except LabError as error:
@@ -83,6 +87,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     here = Lab(wheels.build(tmp_path_factory.mktemp("wheel")))
     request.config.stash[_LAB] = here
     yield here
+    del request.config.stash[_LAB]
     for guest in list(here.guests):
         here.end(guest)
 
