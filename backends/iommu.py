@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from backends.acs import Acs, parse_acs
 from backends.chipsets import known_chipset
-from backends.pci import PciState, functions_in
+from backends.pci import DEVICES, PciFunction, PciState, functions_in
 from backends.reader import Reader
 from specs.values import PciAddress
 
@@ -37,7 +38,10 @@ class IommuGroup:
 @dataclass(frozen=True, slots=True)
 class IommuState:
     """``tables`` holds those of DMAR, IVRS and IORT that firmware publishes; ``arguments`` are the
-    IOMMU-related words of /proc/cmdline, in order."""
+    IOMMU-related words of /proc/cmdline, in order. ``acs`` knows the ports at and above groups of
+    several endpoints. ``vfio_users`` counts the functions that some program has open through
+    vfio-pci; None where the kernel does not tell (vfio-pci built in, or not loaded).
+    """
 
     groups: Mapping[int, IommuGroup] = field(default_factory=dict)
     units: tuple[str, ...] = ()
@@ -46,6 +50,8 @@ class IommuState:
     virtual_machine: bool = False
     arguments: tuple[str, ...] = ()
     unsafe_interrupts: bool = False
+    acs: Mapping[PciAddress, Acs] = field(default_factory=dict)
+    vfio_users: int | None = field(default=None, metadata={"volatile": True})
 
     @property
     def active(self) -> bool:
@@ -78,14 +84,17 @@ def observe_iommu(reader: Reader, pci: PciState) -> IommuState:
     vendor, guest = _cpu(reader)
     words = (reader.read_text("/proc/cmdline") or "").split()
     units, tables = reader.list(UNITS), reader.list(TABLES)
+    groups = _groups(reader, pci, check_names=not units)
     return IommuState(
-        groups=_groups(reader, pci, check_names=not units),
+        groups=groups,
         units=units,
         tables=tuple(t for t in ("DMAR", "IVRS", "IORT") if t in tables),
         cpu_vendor=vendor,
         virtual_machine=guest,
         arguments=tuple(word for word in words if _about_iommu(word)),
         unsafe_interrupts=_unsafe(reader),
+        acs={f.address: _acs(reader, f) for f in _interesting_ports(groups, pci)},
+        vfio_users=_vfio_users(reader),
     )
 
 
@@ -158,6 +167,33 @@ def _cpu(reader: Reader) -> tuple[str, bool]:
 def _unsafe(reader: Reader) -> bool:
     path = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
     return (reader.read_text(path, optional=True) or "").strip() in ("Y", "1")
+
+
+def _interesting_ports(groups: Mapping[int, IommuGroup], pci: PciState) -> list[PciFunction]:
+    """PCIe ports in and above groups that hold more than one endpoint."""
+    found: dict[PciAddress, PciFunction] = {}
+    for group in groups.values():
+        members = [f for m in group.members if (f := pci.get(m)) is not None]
+        if sum(not f.is_bridge for f in members) > 1:
+            chain = [a for f in members for a in (*f.parents, f.address)]
+            ports = (pci.get(address) for address in chain)
+            found |= {p.address: p for p in ports if p is not None and p.short_class == "0604"}
+    return [found[address] for address in sorted(found)]
+
+
+def _acs(reader: Reader, port: PciFunction) -> Acs:
+    """Reading config space wakes a function, so a sleeping port is left alone."""
+    base = f"{DEVICES}/{port.address}"
+    asleep = (reader.read_text(f"{base}/power/runtime_status") or "").strip() == "suspended"
+    return parse_acs(None if asleep else reader.read_bytes(f"{base}/config", optional=True))
+
+
+def _vfio_users(reader: Reader) -> int | None:
+    """vfio_df_open takes a reference to the driver's module: drivers/vfio/vfio_main.c."""
+    text = (reader.read_text("/sys/module/vfio_pci/refcnt") or "").strip()
+    if not text.isdecimal():
+        return None
+    return max(0, int(text) - len(reader.list("/sys/module/vfio_pci/holders")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ __all__ = ["Needs", "Unresolved", "Use", "observe_needs"]
 class Needs:
     """Uses by function (bridges above a carrier have its uses too), and what stayed unknown.
 
-    ``uses`` are critical; ``passing`` holds what comes and goes while nothing is reconfigured:
-    the SSH session, and uses that only forbid taking the function away at this moment.
+    ``passing`` holds what comes and goes while nothing is reconfigured: the SSH session, and most
+    of what only forbids taking the function away at this moment.
     """
 
     uses: Mapping[PciAddress, tuple[Use, ...]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ def observe_needs(reader: Reader, pci: PciState, *, ssh_connection: str | None =
 
 
 def _lasting(use: Use) -> bool:
-    return use.critical and use.kind != "session"
+    return use.kind in ("boot-display", "keyboard") or (use.critical and use.kind != "session")
 
 
 def _news(use: Use, carriers: Carriers, known: Mapping[PciAddress, object]) -> Carriers:

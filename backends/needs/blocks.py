@@ -28,7 +28,7 @@ class BlockDevices:
         self._reader = reader
         self._file = file
         self._host = host
-        self._paths = {name: self._path(name) for name in reader.list(BLOCK)}
+        self._paths = {name: self._path(name) for name in reader.list(BLOCK)} or self._disks()
         self._numbers = {self._text(name, "dev"): name for name in self._paths}
         mapped = (name for name in self._paths if name.startswith("dm-"))
         self.mapped = {self._text(name, "dm/name"): name for name in mapped}
@@ -37,6 +37,16 @@ class BlockDevices:
     def _path(self, name: str) -> str:
         target = self._reader.readlink(f"{BLOCK}/{name}") or ""
         return "/sys/" + target.removeprefix("../../") if target else f"{BLOCK}/{name}"
+
+    def _disks(self) -> dict[str, str]:
+        """From /sys/block, which some recordings have instead: partitions lie below disks."""
+        found = {}
+        for disk in self._reader.list("/sys/block"):
+            path = self._reader.realpath(f"/sys/block/{disk}")
+            found[disk] = path
+            parts = (n for n in self._reader.list(path) if n.startswith(disk))
+            found |= {part: f"{path}/{part}" for part in parts}
+        return found
 
     def _text(self, name: str, attribute: str) -> str:
         return (self._reader.read_text(f"{self._paths[name]}/{attribute}") or "").strip()

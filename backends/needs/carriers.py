@@ -15,7 +15,7 @@ class Use:
 
     ``kind``: mount, swap, boot, fstab, crypttab, pool, journal, default-route, only-address,
     session, storage-network, console; and, not ``critical`` (taking it away loses no host, but
-    not while it runs): held, address, display, driver-users.
+    not while it runs): held, address, keyboard, boot-display, display, driver-users.
     """
 
     kind: str
@@ -38,6 +38,8 @@ class Use:
             "console": "console {}",
             "held": "held by {}",
             "address": "address on {}",
+            "keyboard": "keyboard ({})",
+            "boot-display": "boot display",
             "display": "active display {}",
             "driver-users": "{}",
         }

@@ -129,8 +129,13 @@ def seat_uses(reader: Reader, seat: Seat) -> Iterator[tuple[Use, Carriers]]:
     """Serial consoles on PCI, displays that show a picture, drivers that are held open."""
     for name in seat.serial:
         yield Use("console", name), carried_by(reader.realpath(f"/sys/class/tty/{name}"))
+    for keyboard in seat.inputs:
+        only = Carriers(frozenset(keyboard.functions))
+        yield Use("keyboard", keyboard.name, critical=False), only
     for display in seat.displays:
         only = Carriers(frozenset({display.address}))
+        if display.boot_vga:
+            yield Use("boot-display", "", critical=False), only
         if display.active:
             yield Use("display", ", ".join(display.active), critical=False), only
         if display.users:

@@ -265,6 +265,18 @@ def test_external_journal_and_log(tree: TreeBuilder) -> None:
     assert found["0000:00:19.0"] == ["journal of sdc"]
 
 
+def test_recordings_with_sys_block_only(tree: TreeBuilder) -> None:
+    (a,) = controllers(tree, "0000:00:17.0")
+    disk = f"{a}/ata1/host0/target0:0:0/0:0:0:0/block/sda"
+    tree.write(f"{disk}/dev", "8:0\n")
+    tree.write(f"{disk}/sda1/dev", "8:1\n")
+    tree.write(f"{disk}/sda1/partition", "1\n")
+    tree.link("/sys/block/sda", disk)
+    tree.numbers["sda1"] = "8:1"
+    tree.mount("sda1", "/")
+    assert said(needs_of(tree)) == {"0000:00:17.0": ["/"]}
+
+
 # --- network ---------------------------------------------------------------------------------
 
 
@@ -451,7 +463,12 @@ def test_keyboards_displays_and_consoles(tree: TreeBuilder) -> None:
     tree.link("/sys/class/graphics/fb0", fb)
     needs = needs_of(tree)
     assert said(needs) == {
-        "0000:01:00.0": ["active display card1-HDMI-A-1", "its driver is in use (4 references)"],
+        "0000:00:14.0": ["keyboard (Logitech Keyboard)"],
+        "0000:01:00.0": [
+            "boot display",
+            "active display card1-HDMI-A-1",
+            "its driver is in use (4 references)",
+        ],
         "0000:07:00.0": ["console ttyS4"],
     }
     seat = needs.seat

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import binary
 
+from backends.acs import Acs, parse_acs
 from backends.iommu import diagnose, observe_iommu, uses_kernel_dma
 from backends.pci import functions_in, observe_pci
 from backends.pci_ids import PciNames, read_names
@@ -149,6 +152,61 @@ def test_groups_members_and_reserved_regions(tree: TreeBuilder) -> None:
     assert group.direct_regions == ("0x0 0xff direct",)
     assert group.others == ("AMDI0020:00",)
     assert (group.type, iommu.kind, iommu.active) == ("DMA-FQ", "intel", True)
+
+
+def config_space(control: int | None) -> bytes:
+    """A port's configuration space, with ACS behind another capability; None: without it."""
+    space = bytearray(4096)
+    space[0x100:0x104] = (0x0001 | 1 << 16 | 0x148 << 20).to_bytes(4, "little")
+    if control is not None:
+        space[0x148:0x14C] = (0x000D | 1 << 16).to_bytes(4, "little")
+        space[0x14C:0x14E] = b"\x1f\0"
+        space[0x14E:0x150] = control.to_bytes(2, "little")
+    return bytes(space)
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (config_space(0x1D), Acs("on")),
+        (config_space(0x01), Acs("off", ("RR", "CR", "UF"))),
+        (config_space(None), Acs("absent", ("SV", "RR", "CR", "UF"))),
+        (config_space(0x1D)[:64], Acs("unknown")),
+        (None, Acs("unknown")),
+    ],
+)
+def test_acs_of_a_port(config: bytes | None, expected: Acs) -> None:
+    assert parse_acs(config) == expected
+
+
+@given(binary(max_size=600))
+def test_any_configuration_space_is_read_to_an_end(config: bytes) -> None:
+    assert parse_acs(config).status in ("on", "off", "absent", "unknown")
+
+
+def test_acs_is_read_only_where_it_explains_a_group(tree: TreeBuilder) -> None:
+    ports = ("0000:00:01.0", "0000:00:02.0", "0000:00:03.0")
+    for n, port in enumerate(ports):
+        path = tree.function(port, "0x060400", driver="pcieport", group=n)
+        tree.write(f"{path}/config", config_space(None))
+        tree.function(f"0000:0{n + 1}:00.0", below=port, group=n)
+    tree.function("0000:01:00.1", "0x040300", below=ports[0], group=0)
+    tree.function("0000:02:00.1", "0x040300", below=ports[1], group=1)
+    tree.write(f"/sys/devices/pci0000:00/{ports[1]}/power/runtime_status", "suspended\n")
+    reader = CountingReader(tree.root)
+    iommu = observe_iommu(reader, observe_pci(reader))
+    assert {str(a): acs.status for a, acs in iommu.acs.items()} == {
+        ports[0]: "absent",
+        ports[1]: "unknown",
+    }
+    assert [p.split("/")[-2] for p in reader.seen if p.endswith("config")] == [ports[0]]
+
+
+def test_users_of_vfio(tree: TreeBuilder) -> None:
+    reader = tree.reader()
+    assert observe_iommu(reader, observe_pci(reader)).vfio_users is None
+    tree.write("/sys/module/vfio_pci/refcnt", "2\n")
+    assert observe_iommu(reader, observe_pci(reader)).vfio_users == 2
 
 
 def test_no_iommu_mode_of_vfio_is_no_iommu(tree: TreeBuilder) -> None:
