@@ -9,9 +9,11 @@ something, so a line is never a dict or a set here. Text is UTF-8 with surrogate
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from backends.formats.rawtext import from_raw, to_raw
 from specs.errors import ReconcileError
 
 MAX_BYTES = 2047
@@ -29,7 +31,7 @@ class CmdlineError(ReconcileError):
 
 def tokens(text: str) -> tuple[str, ...]:
     """The words of a command line, quotes kept as they are written."""
-    return tuple(_text(m.group()) for m in _WORD.finditer(_raw(text)))
+    return tuple(from_raw(m.group()) for m in _WORD.finditer(to_raw(text)))
 
 
 def join(words: Iterable[str]) -> str:
@@ -85,7 +87,7 @@ def hugepage_words(words: Iterable[str]) -> tuple[str, ...]:
 
 def excess_bytes(text: str) -> int:
     """By how many bytes the line is longer than the kernel keeps; 0 when it fits."""
-    return max(0, len(_raw(text)) - MAX_BYTES)
+    return max(0, len(to_raw(text)) - MAX_BYTES)
 
 
 def edit(words: Sequence[str], remove: Sequence[str], add: Sequence[str]) -> tuple[str, ...]:
@@ -100,7 +102,12 @@ def edit(words: Sequence[str], remove: Sequence[str], add: Sequence[str]) -> tup
     Raises CmdlineError if a word is not one word, or a quote before the new words is open.
     """
     _check(words, add)
-    return tuple(word for _, word in _plan(words, remove, add))
+    plan = _plan(words, remove, add)
+    out: list[str] = []
+    for index in range(len(words) + 1):
+        out += plan.new.get(index, [])
+        out += [] if index in plan.gone else words[index : index + 1]
+    return tuple(out)
 
 
 def edit_text(text: str, remove: Sequence[str], add: Sequence[str]) -> str:
@@ -108,20 +115,80 @@ def edit_text(text: str, remove: Sequence[str], add: Sequence[str]) -> str:
 
     Text that needs no change is returned as it is; white space around the line stays.
     """
-    raw = _raw(text)
+    raw = to_raw(text)
+    changes = splices(raw, [to_raw(w) for w in remove], [to_raw(w) for w in add])
+    return from_raw(spliced(raw, changes)) if changes else text
+
+
+Splice: TypeAlias = tuple[int, int, str]
+"""Start, end and what comes in their place."""
+
+
+def splices(raw: str, remove: Sequence[str], add: Sequence[str]) -> list[Splice]:
+    """The changes of ``edit_text``, ascending, for text with one character per byte.
+
+    Characters beyond 255 may stand for parts that are not known yet; they belong to words.
+    """
     spans = [m.span() for m in _WORD.finditer(raw)]
-    words = [_text(raw[a:b]) for a, b in spans]
+    words = [raw[a:b] for a, b in spans]
     _check(words, add)
     plan = _plan(words, remove, add)
-    if [index for index, _ in plan] == list(range(len(words))):
-        return text
-    parts: list[str] = []
-    for index, word in plan:
-        gap = raw[spans[index - 1][1] : spans[index][0]] if index else " "
-        parts += [gap if parts else "", raw[slice(*spans[index])] if index else _raw(word)]
-    head = raw[: spans[0][0]] if spans else ""
-    tail = raw[spans[-1][1] :] if spans else raw
-    return _text(head + "".join(parts) + tail)
+    out: list[Splice] = []
+    started = False  # whether a word stands before this place in the new line
+    for index in range(len(spans) + 1):
+        new = plan.new.get(index, [])
+        if index in plan.gone:
+            out.append(_replaced(spans, index, new, started))
+            started |= bool(new)
+            continue
+        if new:
+            out.append(_inserted(spans, index, new, started))
+        started |= bool(new) or index < len(spans)
+    return out
+
+
+def raw_words(raw: str) -> list[str]:
+    """The words of text with one character per byte."""
+    return _WORD.findall(raw)
+
+
+def spliced(text: str, changes: Iterable[Splice]) -> str:
+    """The text with the changes made."""
+    parts, at = [], 0
+    for start, end, new in changes:
+        parts += [text[at:start], new]
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+_Spans: TypeAlias = list[tuple[int, int]]
+_Members: TypeAlias = list[tuple[int, str]]
+
+
+def _replaced(spans: _Spans, index: int, new: list[str], started: bool) -> Splice:
+    """New words in the place of an old one; without any, its gap goes too."""
+    start, end = spans[index]
+    if new:
+        return start, end, join(new)
+    if started:
+        return spans[index - 1][1], end, ""
+    return start, (spans[index + 1][0] if index + 1 < len(spans) else end), ""
+
+
+def _inserted(spans: _Spans, index: int, new: list[str], started: bool) -> Splice:
+    """New words before the old one at ``index``, or at the end."""
+    if index < len(spans) and not started:
+        return spans[index][0], spans[index][0], join(new) + " "
+    at = spans[index - 1][1] if spans else 0
+    return at, at, " " * started + join(new)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Which words go, and which new ones come before the word at a place."""
+
+    gone: frozenset[int]
+    new: Mapping[int, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,31 +200,24 @@ class _Placed:
     new: tuple[tuple[int, str], ...]
 
 
-def _plan(
-    words: Sequence[str], remove: Sequence[str], add: Sequence[str]
-) -> list[tuple[int | None, str]]:
-    """The edited line: each word with its old place, None for a new one."""
-    kernel, rest = before_dashdash(words)
+def _plan(words: Sequence[str], remove: Sequence[str], add: Sequence[str]) -> _Plan:
+    kernel, _ = before_dashdash(words)
+    groups = [_group(word) for word in kernel]
     doomed = _doomed(kernel, remove, add)
     placed: list[_Placed] = []
     for group, members in _grouped(add).items():
-        own = [i for i, word in enumerate(kernel) if _group(word) == group]
+        own = [i for i, name in enumerate(groups) if name == group]
         place = _place_block if group == _BLOCK else _place_words
         placed.append(place(kernel, own, doomed, members))
-    gone = doomed.union(*(p.gone for p in placed))
-    new: dict[int, list[tuple[int, str]]] = {}
+    slots: dict[int, _Members] = {}
     for one in placed:
-        new.setdefault(one.slot, []).extend(one.new)
-    line: list[tuple[int | None, str]] = []
-    for index, word in enumerate((*kernel, "")):
-        line += [(None, added) for _, added in sorted(new.get(index, []))]
-        if index < len(kernel) and index not in gone:
-            line.append((index, word))
-    return line + [(len(kernel) + i, word) for i, word in enumerate(rest)]
+        slots.setdefault(one.slot, []).extend(one.new)
+    new = {slot: [word for _, word in sorted(members)] for slot, members in slots.items()}
+    return _Plan(doomed.union(*(p.gone for p in placed)), new)
 
 
 def _place_words(
-    kernel: Sequence[str], own: list[int], doomed: frozenset[int], members: list[tuple[int, str]]
+    kernel: Sequence[str], own: list[int], doomed: frozenset[int], members: _Members
 ) -> _Placed:
     """Keep the longest start of ``members`` that stands in order; the others go behind it."""
     free = [i for i in own if i not in doomed]
@@ -177,7 +237,7 @@ def _place_words(
 
 
 def _place_block(
-    kernel: Sequence[str], own: list[int], doomed: frozenset[int], members: list[tuple[int, str]]
+    kernel: Sequence[str], own: list[int], doomed: frozenset[int], members: _Members
 ) -> _Placed:
     """The whole block stays if it is the wanted one, else the wanted one replaces it."""
     present = [i for i in own if i not in doomed]
@@ -256,12 +316,3 @@ def _split(word: str) -> tuple[str, str | None]:
     elif quoted and ended:
         value = value[:-1]
     return name, value
-
-
-def _raw(text: str) -> str:
-    """One character per byte, as the kernel sees it."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("latin-1")
-
-
-def _text(raw: str) -> str:
-    return raw if raw.isascii() else raw.encode("latin-1").decode("utf-8", "surrogateescape")
