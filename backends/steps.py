@@ -35,13 +35,15 @@ class WriteFile:
 
 @dataclass(frozen=True, slots=True)
 class RemoveFile:
-    """Remove ``path``; it is no error when it is gone already."""
+    """Remove ``path``; it is no error when it is gone already. Then ``folders`` that are empty."""
 
     path: str
+    folders: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The contract's form of this step."""
-        return {"do": "remove", "path": self.path}
+        out: dict[str, Any] = {"do": "remove", "path": self.path}
+        return {**out, "folders": list(self.folders)} if self.folders else out
 
     def preview(self) -> str:
         """One line for people."""
@@ -183,7 +185,7 @@ def step_from_json(data: Mapping[str, Any]) -> Step:
     """The step that ``to_json`` described. Raises KeyError or ValueError on anything else."""
     make: dict[str, Callable[[Mapping[str, Any]], Step]] = {
         "write": _write,
-        "remove": lambda d: RemoveFile(str(d["path"])),
+        "remove": lambda d: RemoveFile(str(d["path"]), tuple(d.get("folders", ()))),
         "rename": lambda d: RenameFile(str(d["source"]), str(d["path"])),
         "attribute": _attribute,
         "run": _run,

@@ -1,0 +1,149 @@
+"""What is observed of a boot loader, and what is wanted of it: the same shape for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backends.steps import Step
+
+
+@dataclass(frozen=True, slots=True)
+class BootEntry:
+    """One thing that the boot loader can start.
+
+    ``args`` are the kernel arguments as the kernel will get them, less those that the loader
+    itself adds (BOOT_IMAGE=, initrd=). ``kind``: ``normal``; ``recovery`` (recovery and rescue
+    entries, the way back: never changed); ``foreign`` (another system, a chain loader).
+    """
+
+    id: str
+    title: str
+    args: tuple[str, ...]
+    kind: str = "normal"
+    kernel: str = ""
+    initrd: tuple[str, ...] = ()
+    source: str = ""
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A text that boot configuration comes from. ``content`` None: it does not exist (yet)."""
+
+    path: str
+    content: bytes | None
+    mode: int = 0o644
+
+    @property
+    def text(self) -> str:
+        """The content as text, losslessly."""
+        return (self.content or b"").decode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class BootProblem:
+    """Why this boot configuration cannot be managed (``refuse``) or what is odd about it."""
+
+    code: str
+    message: str
+    hint: str = ""
+    where: str = ""
+    refuse: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BootState:
+    """The three truths of a kernel command line: running, configured, and next (``entries``).
+
+    ``running`` is /proc/cmdline less what the loader added; ``configured`` is what the source
+    files, as they are, give a normal entry (without generated root= and the like), or None with
+    ``configured_gap`` saying why it cannot be told without running a shell.
+    """
+
+    loader: str
+    evidence: tuple[str, ...]
+    running: tuple[str, ...]
+    entries: tuple[BootEntry, ...] = ()
+    configured: tuple[str, ...] | None = None
+    configured_gap: str = ""
+    sources: tuple[SourceFile, ...] = ()
+    problems: tuple[BootProblem, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+
+    def source(self, path: str) -> SourceFile | None:
+        """The source file at ``path``, if it was observed."""
+        return next((s for s in self.sources if s.path == path), None)
+
+    def fact(self, name: str) -> str | None:
+        """A loader's own fact (a path, a version) by name."""
+        return dict(self.facts).get(name)
+
+    def normal(self) -> tuple[BootEntry, ...]:
+        """The entries that wanted arguments must be on."""
+        return tuple(e for e in self.entries if e.kind == "normal")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedFile:
+    """What stood in a file before reconcile first changed it, and what reconcile wrote last.
+
+    ``folders`` had to be created for it: they go again with it when they are empty.
+    """
+
+    before: bytes | None
+    before_mode: int
+    after_sha256: str
+    folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BootWish:
+    """What is wanted of every normal entry.
+
+    ``args`` in this order; ``absent`` (NAME or NAME=VALUE) gone; ``owned`` are arguments that
+    reconcile had put there earlier: those not in ``args`` go, everything else stays.
+    ``header`` is the comment that files of ours carry.
+    """
+
+    args: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+    owned: tuple[str, ...] = ()
+    owned_files: Mapping[str, OwnedFile] = field(default_factory=dict)
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """A file's new content (None: removed).
+
+    ``base`` is what it holds without anything of ours: what undo brings back. Where nobody edited
+    the file since, that is what stood there first, byte for byte.
+    """
+
+    path: str
+    before: bytes | None
+    base: bytes | None
+    after: bytes | None
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class BootEdit:
+    """How to get from the state to the wish: source files, then the steps that take them over.
+
+    ``added`` are the arguments that will be ours afterwards; ``already`` those of the wish that
+    others had put there; ``why_stale`` says, when no file changes, why entries are behind.
+    """
+
+    files: tuple[FileEdit, ...] = ()
+    regenerate: tuple[Step, ...] = ()
+    added: tuple[str, ...] = ()
+    already: tuple[str, ...] = ()
+    why_stale: str = ""
+    problems: tuple[BootProblem, ...] = ()
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything has to be done."""
+        return bool(self.files or self.regenerate)

@@ -1,0 +1,126 @@
+"""Replacing files so that they are old or new, never torn. Paths here are this machine's."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+
+
+def temporary_name(path: str) -> str:
+    """The name beside ``path`` under which its next content is written.
+
+    The same every time, so that a killed run's remains are overwritten or removed by the next
+    one; no ``*.conf``, ``*.cfg`` or ``*.rules`` pattern matches it.
+    """
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.reconcile~")
+
+
+def replace(path: str, content: bytes, mode: int) -> None:
+    """Write temporary file, fsync, rename over ``path``, fsync the folder. Raises OSError.
+
+    Owner and extended attributes (the SELinux label is one) of an existing file are kept.
+    """
+    temp = temporary_name(path)
+    try:
+        _write_new(temp, content, mode)
+        _take_after(temp, path)
+        os.chmod(temp, mode)
+        sync_file(temp)
+        os.rename(temp, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temp)
+        raise
+    sync_folder(os.path.dirname(path))
+
+
+def rename_over(source: str, path: str) -> None:
+    """fsync ``source`` and rename it over ``path``, which passes on owner, mode and attributes."""
+    if os.path.exists(path):
+        _take_after(source, path)
+        os.chmod(source, os.stat(path).st_mode & 0o7777)
+    sync_file(source)
+    os.rename(source, path)
+    sync_folder(os.path.dirname(path))
+
+
+def remove(path: str) -> None:
+    """Unlink ``path`` (gone already is fine) and fsync the folder. Raises OSError."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    sync_folder(os.path.dirname(path))
+
+
+def make_folders(path: str, mode: int = 0o755) -> tuple[str, ...]:
+    """Create the missing folders above and at ``path``; returns them, outermost first."""
+    missing = []
+    while path and not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for folder in reversed(missing):
+        os.mkdir(folder, mode)
+        sync_folder(os.path.dirname(folder))
+    return tuple(reversed(missing))
+
+
+def sync_file(path: str) -> None:
+    """fsync(2) a file."""
+    with _descriptor(path, os.O_RDONLY) as fd:
+        os.fsync(fd)
+
+
+def sync_folder(path: str) -> None:
+    """fsync(2) a folder. A file system that cannot (EINVAL, some network ones) is left at that."""
+    with _descriptor(path or ".", os.O_RDONLY | os.O_DIRECTORY) as fd:
+        try:
+            os.fsync(fd)
+        except OSError as e:
+            if e.errno != errno.EINVAL:
+                raise
+
+
+@contextlib.contextmanager
+def _descriptor(path: str, flags: int, mode: int = 0o600) -> Iterator[int]:
+    fd = os.open(path, flags | os.O_CLOEXEC, mode)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _write_new(path: str, content: bytes, mode: int) -> None:
+    # A left-over may be a link that someone planted: never write through it.
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with _descriptor(path, flags, mode & 0o600) as fd:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(fd, view) :]
+
+
+def _take_after(path: str, model: str) -> None:
+    """Give ``path`` the owner and extended attributes of ``model`` where that exists."""
+    try:
+        old = os.stat(model)
+    except FileNotFoundError:
+        return
+    new = os.stat(path)
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        os.chown(path, old.st_uid, old.st_gid)
+    for name in _attributes(model):
+        os.setxattr(path, name, os.getxattr(model, name))
+
+
+def _attributes(path: str) -> list[str]:
+    try:
+        return os.listxattr(path)
+    except OSError as e:
+        if e.errno in (errno.ENOTSUP, errno.EPERM):  # vfat has none
+            return []
+        raise

@@ -1,0 +1,299 @@
+"""A host: reading it and performing steps on it. The only module that starts programs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shlex
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from backends import files
+from backends.reader import Done, NeedsRoot, Reader, TreeReader
+from backends.runner import Place, chroot, here
+from backends.steps import (
+    DefineDomain,
+    RemoveFile,
+    RenameFile,
+    Run,
+    Step,
+    WriteAttribute,
+    WriteFile,
+)
+from specs.errors import ReconcileError
+
+NO_LIBVIRT = "none"
+
+
+class StepError(ReconcileError):
+    """A step failed; the host's files are whole. ``hint`` says how to repeat it by hand."""
+
+
+class Host:
+    """A machine, or a tree that looks like one, under ``root``.
+
+    ``libvirt_uri`` is a libvirt connection URI, or ``none``. Programs run on this machine when
+    ``root`` is ``/``, else in a chroot; virsh always runs here, since its URI says where to go.
+    """
+
+    def __init__(self, root: str | Path = "/", libvirt_uri: str = NO_LIBVIRT) -> None:
+        self.root = os.path.realpath(root)
+        self.libvirt_uri = libvirt_uri
+        self._tree = TreeReader(self.root, self._observe)
+        self.progress: Callable[[str], None] = _silent
+
+    @property
+    def reader(self) -> Reader:
+        """What observation reads from."""
+        return self._tree
+
+    @property
+    def live(self) -> bool:
+        """Whether this is the running machine rather than a tree."""
+        return self.root == "/"
+
+    # -- reading
+
+    def _observe(self, argv: Sequence[str], timeout: float) -> Done | None:
+        if argv[0] == "virsh":
+            return None if self.libvirt_uri == NO_LIBVIRT else self.run(argv, timeout, here())
+        return self.run(argv, timeout, here()) if self.live else None
+
+    # -- doing
+
+    def perform(self, step: Step) -> None:
+        """Do one step and make it durable. Raises StepError, NeedsRoot."""
+        try:
+            self._perform(step)
+        except PermissionError as e:
+            raise NeedsRoot(str(e.filename or step.preview())) from e
+        except OSError as e:
+            raise StepError(
+                f"{step.preview()}: {e.strerror or e}",
+                where=str(e.filename or ""),
+                hint=_hint(e),
+            ) from e
+
+    def _perform(self, step: Step) -> None:
+        if isinstance(step, WriteFile):
+            self.write_file(step.path, step.content, step.mode)
+        elif isinstance(step, RemoveFile):
+            self.remove_file(step.path, step.folders)
+        elif isinstance(step, RenameFile):
+            files.rename_over(self.locate(step.source), self.locate(step.path))
+        elif isinstance(step, WriteAttribute):
+            self.write_attribute(step.path, step.value, step.timeout)
+        elif isinstance(step, Run):
+            self.run_step(step)
+        else:
+            self.define_domain(step)
+
+    def locate(self, path: str) -> str:
+        """Where a host path lies on this machine, final symlink followed inside the root."""
+        if self.live:
+            return os.path.realpath(path)
+        return TreeReader(self.root).locate(path)
+
+    def write_file(self, path: str, content: bytes, mode: int) -> None:
+        """Replace a file atomically, creating folders above it. Raises OSError."""
+        real = self.locate(path)
+        files.make_folders(os.path.dirname(real))
+        files.replace(real, content, mode)
+
+    def remove_file(self, path: str, folders: Sequence[str] = ()) -> None:
+        """Remove a file itself (not what a link leads to), then ``folders`` that are empty."""
+        parent, name = os.path.split(path)
+        files.remove(os.path.join(self.locate(parent), name))
+        for folder in folders:
+            with contextlib.suppress(OSError):  # not empty: others use it now
+                os.rmdir(self.locate(folder))
+
+    def write_attribute(self, path: str, value: str, timeout: float) -> None:
+        """One write(2) to an existing sysfs or procfs file, given ``timeout`` seconds.
+
+        An empty write would reach no driver at all: clear with a newline. Raises OSError, and
+        StepError when the kernel does not return in time.
+        """
+        real = self.locate(path)
+        pid, answer = _write_in_child(real, value.encode())
+        with contextlib.closing(os.fdopen(answer, "rb", buffering=0)) as pipe:
+            ready, _, _ = select.select([pipe], [], [], timeout)
+            if not ready:
+                os.kill(pid, signal.SIGKILL)  # waits in the kernel: it may never be reaped
+                raise StepError(
+                    f"the kernel did not finish within {timeout:.0f} s",
+                    where=path,
+                    hint="the driver hangs in its release; look at dmesg, and reboot the host",
+                )
+            code = int.from_bytes(pipe.read(4), "little")
+        os.waitpid(pid, 0)
+        if code:
+            raise OSError(code, os.strerror(code), path)
+
+    def run_step(self, step: Run) -> None:
+        """Run a program that changes things, then check what it made. Raises StepError."""
+        self.progress(step.preview())
+        done = self.run(step.argv, step.timeout, self.place())
+        if done is None:
+            raise StepError(
+                "program not found",
+                where=step.argv[0],
+                hint=f"install the package that has {step.argv[0]} and run again",
+            )
+        if done.rc:
+            raise StepError(
+                f"{step.preview()} failed (exit status {done.rc}): {_tail(done)}",
+                hint=f"by hand: {self._by_hand(step)}",
+            )
+        if step.expect is not None:
+            from backends.expect import problem
+
+            wrong = problem(self.reader, step.expect)
+            if wrong:
+                raise StepError(f"{step.preview()}: {wrong}", where=step.expect.path)
+
+    def define_domain(self, step: DefineDomain) -> None:
+        """Define, change or remove a libvirt domain. Raises StepError."""
+        from backends import libvirt
+
+        libvirt.perform(step, self.libvirt_uri, self._virsh)
+
+    def inverse_of_define(self, step: DefineDomain) -> tuple[Step, ...]:
+        """The steps that bring a domain's present definition back (without its secrets)."""
+        from backends import libvirt
+
+        return libvirt.inverse(step, self.libvirt_uri, self._virsh)
+
+    def _virsh(self, argv: Sequence[str], stdin: str | None = None) -> Done:
+        done = self.run(argv, 120.0, here(), stdin)
+        if done is None:
+            raise StepError("program not found", where=argv[0], hint="install libvirt-clients")
+        return done
+
+    def place(self) -> Place:
+        """Where this host's own programs run."""
+        return here() if self.live else chroot(self.root)
+
+    def has_program(self, name: str) -> bool:
+        """Whether the host has a program of this name on its path."""
+        return self.place().find(name) is not None
+
+    def _by_hand(self, step: Run) -> str:
+        return step.preview() if self.live else shlex.join(["chroot", self.root, *step.argv])
+
+    def run(
+        self, argv: Sequence[str], timeout: float, place: Place, stdin: str | None = None
+    ) -> Done | None:
+        """Run a program to its end; None where it does not exist. Raises StepError on time-out."""
+        path = place.find(argv[0])
+        if path is None:
+            return None
+        return _spawn(path, tuple(argv), timeout, place, stdin)
+
+
+def _silent(line: str) -> None:
+    """Progress that nobody looks at."""
+
+
+def _spawn(
+    path: str, argv: tuple[str, ...], timeout: float, place: Place, stdin: str | None
+) -> Done:
+    import sh
+
+    env = {"PATH": place.path, "LC_ALL": "C.UTF-8", "HOME": "/root", "TERM": "dumb"}
+    with contextlib.ExitStack() as stack:
+        # sh resolves a path on this machine; inside a chroot the name is looked up after entering.
+        program = sh.Command(path if place.enter is None else _any_program())
+        command = program(
+            *argv[1:],
+            _env=env if place.enter else {**os.environ, **env},
+            _in=stdin if stdin is not None else stack.enter_context(open(os.devnull)),
+            _cwd="/",
+            _tty_out=False,
+            _tty_in=False,
+            _encoding="utf-8",
+            _decode_errors="surrogateescape",
+            _ok_code=list(range(256)),
+            _truncate_exc=False,
+            _return_cmd=True,
+            _new_session=True,
+            _bg=True,
+            _bg_exc=False,
+            _timeout=timeout,
+            _preexec_fn=None if place.enter is None else _into(place, path, argv, env),
+        )
+        try:
+            command.wait()
+        except sh.TimeoutException as e:
+            with contextlib.suppress(ProcessLookupError):
+                command.kill_group()
+            raise StepError(
+                f"{shlex.join(argv)} did not end within {timeout:.0f} s and was killed",
+                hint="run it by hand to see what it waits for",
+            ) from e
+        except sh.SignalException:
+            pass  # told by the exit status below
+    out, err = (s.decode("utf-8", "surrogateescape") for s in (command.stdout, command.stderr))
+    return Done(argv, int(command.exit_code), out, err)
+
+
+def _any_program() -> str:
+    import sys
+
+    return sys.executable
+
+
+def _into(
+    place: Place, path: str, argv: tuple[str, ...], env: dict[str, str]
+) -> Callable[[], None]:
+    """Enter the place and exec there: never returns to sh's own exec."""
+
+    def enter() -> None:
+        try:
+            assert place.enter is not None
+            place.enter()
+            os.execve(path, list(argv), env)
+        except OSError as e:
+            os.write(2, f"{e}\n".encode())
+        finally:
+            os._exit(126)
+
+    return enter
+
+
+def _write_in_child(path: str, data: bytes) -> tuple[int, int]:
+    """Start a child that writes once; returns its pid and a pipe that will hold its errno."""
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(write_end)
+        return pid, read_end
+    code = 0
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_TRUNC)
+        os.write(fd, data)
+        os.close(fd)
+    except OSError as e:
+        code = e.errno or 5
+    finally:
+        os.write(write_end, code.to_bytes(4, "little"))
+        os._exit(0)
+
+
+def _tail(done: Done, lines: int = 5) -> str:
+    text = (done.err or done.out).strip().splitlines()[-lines:]
+    return " / ".join(line.strip() for line in text) or "it printed nothing"
+
+
+def _hint(error: OSError) -> str:
+    import errno
+
+    hints = {
+        errno.ENOSPC: "make room on that file system and run again",
+        errno.EROFS: "the file system is mounted read-only: remount it, look at dmesg for why",
+        errno.EBUSY: "the kernel says it is in use: find the user, or reboot and run again",
+        errno.EIO: "input/output error: look at dmesg and at the disk's health",
+    }
+    return hints.get(error.errno or 0, "")

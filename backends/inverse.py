@@ -1,0 +1,67 @@
+"""What undoes a step, computed from the host just before the step is performed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backends.reader import Reader
+from backends.steps import (
+    RemoveFile,
+    RenameFile,
+    Run,
+    Step,
+    WriteAttribute,
+    WriteFile,
+)
+
+if TYPE_CHECKING:
+    from backends.host import Host
+
+
+def inverse(host: Host, step: Step) -> tuple[Step, ...]:
+    """Steps that bring back what ``step`` is about to change, in the order to perform them.
+
+    A program that regenerates something is its own inverse once its inputs are back.
+    """
+    reader = host.reader
+    if isinstance(step, (WriteFile, RemoveFile, RenameFile)):
+        return (restore(reader, step.path),)
+    if isinstance(step, WriteAttribute):
+        return _attribute(reader, step)
+    if isinstance(step, Run):
+        files = tuple(restore(reader, path) for path in step.touches)
+        return (*files, step) if step.regenerates else files
+    return host.inverse_of_define(step)
+
+
+def restore(reader: Reader, path: str) -> Step:
+    """The step that makes ``path`` what it is now."""
+    content, stat = reader.read_bytes(path), reader.stat(path)
+    if content is None or stat is None:
+        return RemoveFile(path, missing_folders(reader, path))
+    return WriteFile(path, content, stat.mode)
+
+
+def missing_folders(reader: Reader, path: str) -> tuple[str, ...]:
+    """The folders above ``path`` that do not exist yet, innermost first."""
+    missing = []
+    folder = path.rpartition("/")[0]
+    while folder and not reader.exists(folder):
+        missing.append(folder)
+        folder = folder.rpartition("/")[0]
+    return tuple(missing)
+
+
+def _attribute(reader: Reader, step: WriteAttribute) -> tuple[Step, ...]:
+    if step.undo is not None:
+        return tuple(WriteAttribute(path, value) for path, value in step.undo)
+    before = reader.read_text(step.path, optional=True)
+    return () if before is None else (WriteAttribute(step.path, before),)
+
+
+def in_order(undo: list[tuple[Step, ...]]) -> list[Step]:
+    """One list that undoes several steps: the last first, and programs that regenerate once each
+    after every file is back."""
+    backwards = [step for steps in reversed(undo) for step in steps]
+    again = dict.fromkeys(s for s in backwards if isinstance(s, Run))
+    return [s for s in backwards if not isinstance(s, Run)] + list(again)

@@ -1,0 +1,195 @@
+"""Doing a plan: journal, perform, look again; what failed is undone and what needed it skipped."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from backends.host import Host
+from backends.inverse import in_order, inverse
+from backends.steps import Step
+from reconciler.journal import Journal
+from reconciler.model import Change, Plan
+from reconciler.ownership import Owned
+from specs.errors import ReconcileError
+
+Replan = Callable[[Owned], Plan]
+
+
+class Stopped(ReconcileError):
+    """A signal asked the run to end; the step at hand was finished first."""
+
+
+@dataclass
+class Outcome:
+    """The results of a run by change id: done | failed | skipped, and what went wrong."""
+
+    results: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    stopped: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether everything was done and verified."""
+        return not self.stopped and all(r == "done" for r in self.results.values())
+
+
+class Apply:
+    """One run over one plan. ``replan`` observes again and plans with a given ownership record."""
+
+    def __init__(self, host: Host, plan: Plan, journal: Journal, replan: Replan) -> None:
+        self.host = host
+        self.plan = plan
+        self.journal = journal
+        self.replan = replan
+        self.outcome = Outcome()
+        self._undo: dict[str, list[tuple[Step, ...]]] = {}
+        self._unverified: list[Change] = []
+        self._signal = ""
+
+    def run(self) -> Outcome:
+        """Every change in order; returns what became of each."""
+        with self._signals():
+            for change in self.plan.changes:
+                self._one(change)
+            self._verify()
+        self._mark_left_out()
+        self.journal.finish("done" if self.outcome.good else "failed")
+        return self.outcome
+
+    def _one(self, change: Change) -> None:
+        if self._signal:
+            self._stop_before(change)
+            return
+        if change.requires & {c.id for c in self._unverified}:
+            self._verify()
+        unmet = sorted(r for r in change.requires if self.outcome.results.get(r, "done") != "done")
+        broken = self._broken_group(change.group)
+        if unmet or broken:
+            self._skip(change, unmet or broken)
+            return
+        try:
+            self._perform(change)
+        except ReconcileError as e:
+            self._fail(change, e)
+            return
+        self.outcome.results[change.id] = "done"
+        self._unverified.append(change)
+
+    def _stop_before(self, change: Change) -> None:
+        """A signal came: a group that is half done goes back to what it was."""
+        done = [c for c in self.plan.changes if change.group and c.group == change.group]
+        if any(self.outcome.results.get(c.id) == "done" for c in done):
+            self._fail(change, Stopped(f"stopped by {self._signal}"))
+
+    def _broken_group(self, group: str) -> list[str]:
+        """Members of an all-or-nothing group that failed already."""
+        members = {c.id for c in self.plan.changes if group and c.group == group}
+        return sorted(i for i in members if self.outcome.results.get(i, "done") != "done")
+
+    def _perform(self, change: Change) -> None:
+        self.host.progress(f"{change.object}: {change.field}")
+        self._undo[change.id] = []
+        self.journal.claim(change.id, [c for c in change.claims if c.value is not None])
+        for index, step in enumerate(change.steps):
+            undo = inverse(self.host, step)
+            self.journal.step(change.id, index, step, undo)
+            self._undo[change.id].append(undo)
+            self.host.perform(step)
+            if self._signal:
+                raise Stopped(f"stopped by {self._signal}", hint="run the same command again")
+        self.journal.event("done", change.id)
+
+    def _verify(self) -> None:
+        """Look again: a change is done when a fresh plan no longer contains it."""
+        waiting, self._unverified = self._unverified, []
+        if not waiting:
+            return
+        claims = [claim for change in waiting for claim in change.claims]
+        try:
+            fresh = self.replan(self.journal.owned.with_claims(claims))
+        except ReconcileError as e:
+            for change in waiting:
+                self._fail(change, e)
+            return
+        left = {change.id: change for change in fresh.changes}
+        news = set(fresh.refusals(strict=False)) - set(self.plan.refusals(strict=False))
+        for change in waiting:
+            if change.id in left:
+                self._fail(change, _not_so(change, left[change.id]))
+            elif news:
+                self._fail(change, ReconcileError("; ".join(f.message for f in news)))
+        good = [c for c in waiting if self.outcome.results[c.id] == "done"]
+        for change in good:
+            self.journal.claim(change.id, [c for c in change.claims if c.value is None])
+            self.journal.event("verified", change.id)
+
+    def _fail(self, change: Change, error: ReconcileError) -> None:
+        self.outcome.results[change.id] = "failed"
+        self.outcome.errors[change.id] = f"{error} ({error.hint})" if error.hint else str(error)
+        self.journal.event("failed", change.id, error=str(error))
+        members = [c for c in self.plan.changes if change.group and c.group == change.group]
+        undone = [c for c in members if c.id in self._undo] or [change]
+        self._take_back(undone)
+        for other in undone:
+            if other is not change and self.outcome.results.get(other.id) == "done":
+                self._skip(other, [change.id], "undone, because this failed: ")
+        self._unverified = [c for c in self._unverified if c not in undone]
+
+    def _take_back(self, changes: Sequence[Change]) -> None:
+        steps = [undo for change in changes for undo in self._undo.pop(change.id, [])]
+        for step in in_order(steps):
+            try:
+                self.host.perform(step)
+            except ReconcileError as e:
+                self.outcome.errors[f"undo: {step.preview()}"] = str(e)
+        for change in changes:
+            self.journal.event("undone", change.id)
+
+    def _skip(self, change: Change, why: Sequence[str], text: str = "needs: ") -> None:
+        self.outcome.results[change.id] = "skipped"
+        self.outcome.errors[change.id] = text + ", ".join(why)
+        self.journal.event("skipped", change.id, because=list(why))
+
+    def _mark_left_out(self) -> None:
+        self.outcome.stopped = self._signal
+        for change in self.plan.changes:
+            if change.id not in self.outcome.results:
+                self._skip(change, [self._signal or "an earlier failure"], "not reached: ")
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGINT, SIGTERM and SIGHUP end the run after the step at hand, not within it."""
+
+        def note(number: int, frame: FrameType | None) -> None:
+            self._signal = signal.Signals(number).name
+
+        watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, note) for number in watched}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _not_so(change: Change, left: Change) -> ReconcileError:
+    return ReconcileError(
+        f"done, but looking again shows {left.before!r} instead of {change.after!r}",
+        where=change.object,
+    )
+
+
+def result_fields(outcome: Outcome) -> Mapping[str, Mapping[str, Any]]:
+    """What JSON output adds to each change."""
+    return {
+        change: {
+            "result": result,
+            **({"error": outcome.errors[change]} if result != "done" else {}),
+        }
+        for change, result in outcome.results.items()
+    }

@@ -1,0 +1,27 @@
+"""Safety checks that span kinds or need the machine. Their results are findings: data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.model import Finding, refuse
+from reconciler.resources.base import Context
+
+
+def host_findings(ctx: Context) -> Iterator[Finding]:
+    """Whether this is the machine that the spec is for, and one that can do this at all."""
+    yield from _wrong_host(ctx)
+
+
+def _wrong_host(ctx: Context) -> Iterator[Finding]:
+    host, seen = ctx.spec.host, ctx.state.identity
+    if host is None:
+        return
+    pairs = (
+        ("hostname", host.hostname, seen.hostname),
+        ("machine_id", host.machine_id, seen.machine_id),
+    )
+    for key, wanted, found in pairs:
+        if wanted is not None and wanted != found:
+            message = f"this spec is for {key} {wanted}; this machine's is {found or 'not set'}"
+            yield refuse("wrong-host", f"host.{key}", message, "apply it on the right machine")

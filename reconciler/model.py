@@ -1,0 +1,166 @@
+"""What a plan is made of. Wanted and observed meet only here, in a Change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from backends.steps import Step
+
+
+class Effective(str, Enum):
+    """When a change has its effect."""
+
+    NOW = "now"
+    VM_RESTART = "vm-restart"
+    REBOOT = "reboot"
+
+
+class Severity(str, Enum):
+    """``refuse`` stops the whole plan; ``warn`` does so with --strict; ``note`` never does."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A safety result, as data. ``where`` is a spec path (``device[0]``) or a host path."""
+
+    severity: Severity
+    code: str
+    where: str
+    message: str
+    hint: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """The contract's form."""
+        return {
+            "severity": self.severity.value,
+            "code": self.code,
+            "where": self.where,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
+
+def refuse(code: str, where: str, message: str, hint: str = "") -> Finding:
+    """A finding that makes the plan impossible."""
+    return Finding(Severity.REFUSE, code, where, message, hint)
+
+
+def warn(code: str, where: str, message: str, hint: str = "") -> Finding:
+    """A finding that a person should read before applying."""
+    return Finding(Severity.WARN, code, where, message, hint)
+
+
+def note(code: str, where: str, message: str, hint: str = "") -> Finding:
+    """A finding that explains, and never stops anything."""
+    return Finding(Severity.NOTE, code, where, message, hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What reconcile will own once a change is done: ``section`` and ``key`` name the thing in the
+    ownership record, ``value`` (JSON) says what stood there before and what was put there.
+
+    ``value`` None gives the thing up again.
+    """
+
+    section: str
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between wanted and observed, and the steps that end it.
+
+    ``requires`` names changes that must be done and verified first. Changes of one ``group`` are
+    all done or all undone: a boot configuration is never left half new. ``details`` are further
+    lines for people (an argument each, say), as (sign, text, because).
+    """
+
+    id: str
+    kind: str
+    object: str
+    field: str
+    before: Any
+    after: Any
+    because: str
+    steps: tuple[Step, ...]
+    effective: Effective = Effective.NOW
+    requires: frozenset[str] = frozenset()
+    group: str = ""
+    claims: tuple[Claim, ...] = ()
+    details: tuple[tuple[str, str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract's form, with our additions (``details``, ``group``, ``claims``)."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "object": self.object,
+            "field": self.field,
+            "before": self.before,
+            "after": self.after,
+            "because": self.because,
+            "effective": self.effective.value,
+            "requires": sorted(self.requires),
+            "steps": [step.to_json() for step in self.steps],
+            "group": self.group,
+            "details": [{"sign": s, "text": t, "because": b} for s, t, b in self.details],
+            "claims": [{"section": c.section, "key": c.key, "value": c.value} for c in self.claims],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Configured, but not in effect before a reboot or a VM restart."""
+
+    object: str
+    configured: str
+    running: str
+    effective: Effective
+
+    def to_json(self) -> dict[str, str]:
+        """The contract's form."""
+        return {
+            "object": self.object,
+            "configured": self.configured,
+            "running": self.running,
+            "effective": self.effective.value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Something declared that is already so, and why it needs nothing."""
+
+    object: str
+    reason: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What apply would do, in order; equal inputs give an equal plan."""
+
+    host: dict[str, Any]
+    spec_path: str
+    spec_digest: str
+    state_digest: str
+    changes: tuple[Change, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    unchanged: tuple[Unchanged, ...] = ()
+    spec_content: dict[str, Any] = field(default_factory=dict)
+    documents: dict[str, str] = field(default_factory=dict)
+    base_dir: str = "/"
+
+    def refusals(self, *, strict: bool) -> tuple[Finding, ...]:
+        """The findings that forbid applying this plan."""
+        stops = {Severity.REFUSE, Severity.WARN} if strict else {Severity.REFUSE}
+        return tuple(f for f in self.findings if f.severity in stops)

@@ -1,0 +1,84 @@
+"""Observing a host: one code path for a live machine, a tree and a capture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from backends.bootloader.detect import observe_boot
+from backends.bootloader.state import BootState
+from backends.inverse import missing_folders
+from backends.reader import Reader
+from reconciler import ownership
+from reconciler.ownership import Owned
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPath:
+    """A file that reconcile may create: what is there now. ``content`` None: nothing."""
+
+    content: bytes | None
+    mode: int = 0o644
+    missing_folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which machine this is, and which boot of it."""
+
+    hostname: str
+    machine_id: str
+    kernel: str
+    boot_id: str = field(metadata={"volatile": True})
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """Everything that any plan may depend on, observed once."""
+
+    identity: Identity
+    boot: BootState
+    own_files: Mapping[str, OwnPath]
+    owned: Owned
+
+    def file(self, path: str) -> OwnPath:
+        """What is at a path that reconcile may own. Raises KeyError for any other path."""
+        return self.own_files[path]
+
+
+def observe(reader: Reader, own_paths: Iterable[str], loader: str = "auto") -> HostState:
+    """Read everything; ``loader`` is the spec's word on the boot loader.
+
+    Raises NeedsRoot where something that must be known cannot be read.
+    """
+    owned = ownership.read(reader)
+    paths = {*own_paths, *owned.section(ownership.FILES)}
+    return HostState(
+        identity=observe_identity(reader),
+        boot=observe_boot(reader, loader),
+        own_files={path: _own_path(reader, path) for path in sorted(paths)},
+        owned=owned,
+    )
+
+
+def observe_identity(reader: Reader) -> Identity:
+    """hostname(5), machine-id(5) and the running kernel; the running name wins over the file."""
+    name = reader.read_text("/proc/sys/kernel/hostname") or reader.read_text("/etc/hostname")
+    return Identity(
+        hostname=_line(name),
+        machine_id=_line(reader.read_text("/etc/machine-id")),
+        kernel=_line(reader.read_text("/proc/sys/kernel/osrelease")),
+        boot_id=_line(reader.read_text("/proc/sys/kernel/random/boot_id")),
+    )
+
+
+def _line(text: str | None) -> str:
+    return (text or "").strip()
+
+
+def _own_path(reader: Reader, path: str) -> OwnPath:
+    content = reader.read_bytes(path)
+    if content is not None:
+        stat = reader.stat(path)
+        return OwnPath(content, stat.mode if stat else 0o644)
+    return OwnPath(None, missing_folders=missing_folders(reader, path))

@@ -1,0 +1,81 @@
+"""From wanted and observed to an ordered plan: pure, and the same every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from reconciler.checks import host_findings
+from reconciler.digest import digest
+from reconciler.model import Change, Finding, Plan, Severity
+from reconciler.resources import resources
+from reconciler.resources.base import Context, Wishes
+
+_RANK = {Severity.REFUSE: 0, Severity.WARN: 1, Severity.NOTE: 2}
+
+
+def build(ctx: Context, *, spec_digest: str) -> Plan:
+    """The plan that makes this host what the spec says."""
+    findings = list(host_findings(ctx))
+    wishes = _sum(resource.wishes(ctx) for resource in resources())
+    results = [resource.plan(ctx, wishes) for resource in resources()]
+    findings += [f for result in results for f in result.findings]
+    return Plan(
+        host=host_summary(ctx),
+        spec_path=ctx.spec_path,
+        spec_digest=spec_digest,
+        state_digest=digest(ctx.state),
+        changes=ordered([c for r in results for c in r.changes]),
+        pending=tuple(p for r in results for p in r.pending),
+        findings=_sorted(findings),
+        unchanged=tuple(u for r in results for u in r.unchanged),
+        spec_content=ctx.spec.model_dump(mode="json", exclude_unset=True, by_alias=True),
+        documents={path: text.decode("utf-8", "replace") for path, text in ctx.documents.items()},
+        base_dir=ctx.base_dir,
+    )
+
+
+def host_summary(ctx: Context) -> dict[str, str]:
+    """The plan's ``host`` object."""
+    state = ctx.state
+    return {
+        "hostname": state.identity.hostname,
+        "machine_id": state.identity.machine_id,
+        "bootloader": state.boot.loader,
+        "iommu": state.iommu.summary,
+    }
+
+
+def ordered(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Topological order over ``requires``; among the ready ones by resource order, then id.
+
+    A requirement that is not in the plan is met already. A cycle is a bug, told with its members.
+    """
+    known = {change.id: change for change in changes}
+    if len(known) != len(changes):
+        raise AssertionError(f"two changes with one id: {sorted(c.id for c in changes)}")
+    position = {change.id: n for n, change in enumerate(changes)}
+    sorter = TopologicalSorter({c.id: c.requires & known.keys() for c in changes})
+    try:
+        sorter.prepare()
+    except CycleError as e:
+        raise AssertionError(f"changes require each other: {e.args[1]}") from e
+    out: list[Change] = []
+    while sorter.is_active():
+        for ready in sorted(sorter.get_ready(), key=lambda i: (position[i], i)):
+            out.append(known[ready])
+            sorter.done(ready)
+    return tuple(out)
+
+
+def _sum(parts: Iterable[Wishes]) -> Wishes:
+    found = list(parts)
+    return Wishes(
+        args=tuple(a for w in found for a in w.args),
+        files=tuple(f for w in found for f in w.files),
+        early_modules=tuple(dict.fromkeys(m for w in found for m in w.early_modules)),
+    )
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(set(findings), key=lambda f: (_RANK[f.severity], f.where, f.code)))

@@ -1,0 +1,98 @@
+"""What every resource kind offers the engine, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from reconciler.model import Change, Effective, Finding, Pending, Unchanged
+
+if TYPE_CHECKING:
+    from reconciler.observe import HostState
+    from reconciler.ownership import Owned
+    from specs.spec import HostSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ArgWish:
+    """A kernel argument that something needs, and the spec path that asks for it.
+
+    ``source`` says who wants it, for the order: boot, device, cpu, hugepages, then the user's own.
+    """
+
+    arg: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileWish:
+    """A whole file of ours. Its first comment line may name the spec; that line is not compared.
+
+    ``in_initramfs``: the file acts from within the initramfs, so that must be made again.
+    """
+
+    path: str
+    content: bytes
+    because: str
+    mode: int = 0o644
+    in_initramfs: bool = False
+    effective: Effective = Effective.REBOOT
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a resource wants from the parts of the machine that several resources share.
+
+    ``early_modules`` are to be in the initramfs and loaded before the drivers of the host.
+    """
+
+    args: tuple[ArgWish, ...] = ()
+    files: tuple[FileWish, ...] = ()
+    early_modules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a resource contributes to the plan."""
+
+    changes: tuple[Change, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    unchanged: tuple[Unchanged, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything a decision may depend on. ``base_dir`` is where the spec's relative paths start;
+    ``documents`` holds the files that the spec names (domain definitions), by spec path."""
+
+    spec: HostSpec
+    state: HostState
+    owned: Owned
+    spec_path: str
+    base_dir: str
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def header(self) -> str:
+        """The comment line that files of ours start with."""
+        shown = "".join(c if c.isprintable() else "?" for c in self.spec_path)
+        return f"# Written by reconcile from {shown}; edit that spec, not this file.\n"
+
+
+class Resource(Protocol):
+    """One kind of thing on a host. A module in this folder offers one as ``RESOURCE``.
+
+    ``own_paths`` are the files that it may create: observation reads them.
+    """
+
+    kind: str
+    order: int
+    own_paths: tuple[str, ...]
+
+    def wishes(self, ctx: Context) -> Wishes:
+        """What is wanted from the command line, the initramfs and files."""
+
+    def plan(self, ctx: Context, wishes: Wishes) -> Result:
+        """Changes, findings and pending; ``wishes`` is the sum over all resources."""

@@ -1,0 +1,251 @@
+"""The one owner of kernel arguments: every wish is merged here and given to the boot loader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backends.bootloader import backend
+from backends.bootloader.state import (
+    BootEdit,
+    BootProblem,
+    BootState,
+    BootWish,
+    FileEdit,
+    OwnedFile,
+)
+from backends.formats.cmdline import MAX_LENGTH, check_arg, join, same_argument
+from backends.steps import RemoveFile, Step, WriteFile
+from reconciler.model import (
+    Change,
+    Claim,
+    Effective,
+    Finding,
+    Pending,
+    Severity,
+    Unchanged,
+    note,
+    refuse,
+)
+from reconciler.ownership import BOOT_FILES, digest, file_claim
+from reconciler.resources.base import ArgWish, Context, Result, Wishes
+from reconciler.resources.files import BOOT_GROUP
+
+SECTION = "kernel-args"
+
+
+class Boot:
+    """Kernel arguments on every normal entry of the boot loader."""
+
+    kind = "kernel-args"
+    order = 90
+    own_paths: tuple[str, ...] = ()
+
+    def wishes(self, ctx: Context) -> Wishes:
+        """The user's own arguments come after all derived ones."""
+        boot = ctx.spec.boot
+        args = boot.kernel_args if boot else ()
+        return Wishes(
+            args=tuple(ArgWish(str(a), f"boot.kernel_args[{i}]") for i, a in enumerate(args))
+        )
+
+    def plan(self, ctx: Context, wishes: Wishes) -> Result:
+        """One change for all arguments and the regeneration that they need."""
+        args = merge(wishes.args)
+        owned = tuple(ctx.owned.get(SECTION, "args") or ())
+        absent = tuple(str(a) for a in ctx.spec.boot.absent_kernel_args) if ctx.spec.boot else ()
+        findings = _forbidden(args, absent)
+        if any(f.severity is Severity.REFUSE for f in findings):
+            return Result(findings=tuple(findings))
+        if not (args or owned or absent or ctx.owned.section(BOOT_FILES)):
+            return Result(pending=_retired(ctx))
+        state = ctx.state.boot
+        if stops := [_finding(p) for p in state.problems if p.refuse]:
+            return Result(findings=tuple(stops))
+        wish = BootWish(
+            args=tuple(a.arg for a in args),
+            absent=absent,
+            owned=owned,
+            owned_files=ctx.owned.files(BOOT_FILES),
+            header=ctx.header,
+        )
+        edit = backend(state.loader).edit(state, wish)
+        findings += [_finding(p) for p in (*state.problems, *edit.problems)]
+        findings += _too_long(state, edit)
+        findings += [_already(a, args) for a in edit.already]
+        return Result(
+            changes=_changes(ctx, args, wish, edit),
+            findings=tuple(findings),
+            pending=(*_pending(state, wish), *_retired(ctx)),
+            unchanged=() if edit.needed else _unchanged(args),
+        )
+
+
+RESOURCE = Boot()
+
+
+def merge(wishes: Sequence[ArgWish]) -> tuple[ArgWish, ...]:
+    """All wishes in order; a repeat of the same argument is dropped, except within the hugepages
+    block, where repeats mean something and order is everything."""
+    kept: list[ArgWish] = []
+    for wish in wishes:
+        block = wish.arg.startswith(("hugepages", "default_hugepagesz"))
+        if block or not any(same_argument(wish.arg, k.arg) for k in kept):
+            kept.append(wish)
+    return tuple(kept)
+
+
+def _forbidden(args: Sequence[ArgWish], absent: Sequence[str]) -> list[Finding]:
+    pairs = [(a.arg, a.because) for a in args]
+    pairs += [(a, f"boot.absent_kernel_args[{i}]") for i, a in enumerate(absent)]
+    return [
+        refuse("kernel-arg-forbidden", where, problem, "take it out of the spec")
+        for arg, where in pairs
+        if (problem := check_arg(arg))
+    ]
+
+
+def _finding(problem: BootProblem) -> Finding:
+    severity = Severity.REFUSE if problem.refuse else Severity.WARN
+    where = problem.where or "boot"
+    return Finding(severity, problem.code, where, problem.message, problem.hint)
+
+
+def _already(arg: str, args: Sequence[ArgWish]) -> Finding:
+    because = next((a.because for a in args if a.arg == arg), "boot")
+    return note(
+        "kernel-arg-foreign",
+        because,
+        f"{arg} is on the command line already and not by reconcile: left to its owner",
+        "take it out of the boot configuration by hand if reconcile shall own it",
+    )
+
+
+def _too_long(state: BootState, edit: BootEdit) -> list[Finding]:
+    longest = max((len(join(e.args).encode()) for e in state.normal()), default=0)
+    total = longest + len(join(edit.added).encode()) + 1
+    if not edit.added or total <= MAX_LENGTH:
+        return []
+    message = f"the kernel command line would have {total} bytes; the kernel cuts at {MAX_LENGTH}"
+    return [refuse("kernel-args-too-long", "boot.kernel_args", message, "use fewer arguments")]
+
+
+def _changes(
+    ctx: Context, args: Sequence[ArgWish], wish: BootWish, edit: BootEdit
+) -> tuple[Change, ...]:
+    if not edit.needed:
+        return ()
+    state = ctx.state.boot
+    before = _configured(state)
+    after = join(expected(state, wish, edit))
+    only_stale = not edit.files
+    change = Change(
+        id="bootloader" if only_stale else "kernel-args",
+        kind="bootloader" if only_stale else "kernel-args",
+        object=state.loader if only_stale else "kernel-args",
+        field="entries" if only_stale else "args",
+        before=edit.why_stale if only_stale else before,
+        after="every entry carries the wanted arguments" if only_stale else after,
+        because=", ".join(dict.fromkeys(a.because for a in args)) or "no longer in the spec",
+        steps=(*_file_steps(ctx, edit.files), *edit.regenerate),
+        effective=Effective.REBOOT,
+        group=BOOT_GROUP,
+        claims=_claims(ctx, wish, edit),
+        details=_details(args, wish, edit),
+    )
+    return (change,)
+
+
+def _configured(state: BootState) -> str:
+    if state.configured is not None:
+        return join(state.configured)
+    normal = state.normal()
+    first = next((e for e in normal if e.default), normal[0] if normal else None)
+    return join(first.args) if first else ""
+
+
+def expected(state: BootState, wish: BootWish, edit: BootEdit) -> tuple[str, ...]:
+    """The configured line after the edit."""
+    from backends.formats.cmdline import edit as edit_tokens
+    from backends.formats.cmdline import tokens
+
+    gone = [*wish.absent, *wish.owned]
+    return edit_tokens(tokens(_configured(state)), remove=gone, add=edit.added)
+
+
+def _file_steps(ctx: Context, files: Sequence[FileEdit]) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    for file in files:
+        if file.after is None:
+            owned = ctx.owned.files(BOOT_FILES).get(file.path)
+            steps.append(RemoveFile(file.path, owned.folders if owned else ()))
+        else:
+            steps.append(WriteFile(file.path, file.after, file.mode))
+    return tuple(steps)
+
+
+def _claims(ctx: Context, wish: BootWish, edit: BootEdit) -> tuple[Claim, ...]:
+    claims = [_file_claim(ctx, file) for file in edit.files]
+    claims.append(Claim(SECTION, "args", list(edit.added) or None))
+    retired = [a for a in wish.owned if a not in edit.added]
+    if retired:
+        value = {"args": retired, "boot_id": ctx.state.identity.boot_id}
+        claims.append(Claim(SECTION, "retired", value))
+    return tuple(claims)
+
+
+def _file_claim(ctx: Context, file: FileEdit) -> Claim:
+    if file.after is None or file.after == file.base:
+        return Claim(BOOT_FILES, file.path, None)
+    known = ctx.owned.files(BOOT_FILES).get(file.path)
+    folders = known.folders if known else _missing_folders(ctx, file.path)
+    owned = OwnedFile(file.base, file.mode, digest(file.after), folders)
+    return file_claim(file.path, owned, BOOT_FILES)
+
+
+def _missing_folders(ctx: Context, path: str) -> tuple[str, ...]:
+    known = ctx.state.own_files.get(path)
+    return known.missing_folders if known else ()
+
+
+def _details(
+    args: Sequence[ArgWish], wish: BootWish, edit: BootEdit
+) -> tuple[tuple[str, str, str], ...]:
+    because = {a.arg: a.because for a in args}
+    new = [("+", a, because.get(a, "")) for a in edit.added if a not in wish.owned]
+    old = [("-", a, "no longer in the spec") for a in wish.owned if a not in edit.added]
+    gone = [("-", a, "boot.absent_kernel_args") for a in wish.absent]
+    return tuple(new + old + gone)
+
+
+def _pending(state: BootState, wish: BootWish) -> tuple[Pending, ...]:
+    missing = [a for a in wish.args if not any(same_argument(a, r) for r in state.running)]
+    lingering = [r for r in state.running if any(_matches(r, a) for a in wish.absent)]
+    if not (missing or lingering):
+        return ()
+    return (Pending("kernel-args", join(wish.args), join(state.running), Effective.REBOOT),)
+
+
+def _matches(token: str, pattern: str) -> bool:
+    """Whether NAME or NAME=VALUE names this token."""
+    if "=" in pattern:
+        return same_argument(token, pattern)
+    return same_argument(token.partition("=")[0], pattern)
+
+
+def _retired(ctx: Context) -> tuple[Pending, ...]:
+    """Arguments that reconcile took away in this very boot still run until the next one."""
+    retired = ctx.owned.get(SECTION, "retired")
+    if not retired or retired["boot_id"] != ctx.state.identity.boot_id:
+        return ()
+    running = ctx.state.boot.running
+    wanted = ctx.owned.get(SECTION, "args") or ()
+    left = [a for a in retired["args"] if a in running and a not in wanted]
+    if not left:
+        return ()
+    return (Pending("kernel-args", f"without {join(left)}", join(running), Effective.REBOOT),)
+
+
+def _unchanged(args: Sequence[ArgWish]) -> tuple[Unchanged, ...]:
+    return tuple(
+        Unchanged(f"kernel argument {a.arg}", "is on every normal entry", a.because) for a in args
+    )

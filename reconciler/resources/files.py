@@ -1,0 +1,133 @@
+"""Whole files of ours: written as wished, put back as they were when no longer wished."""
+
+from __future__ import annotations
+
+from backends.bootloader.state import OwnedFile
+from backends.steps import RemoveFile, Step, WriteFile
+from reconciler.model import Change, Claim, Unchanged
+from reconciler.ownership import FILES, digest, file_claim
+from reconciler.resources.base import Context, FileWish, Result, Wishes
+
+BOOT_GROUP = "boot"
+_HEADER = b"# Written by reconcile from "
+
+
+class Files:
+    """The resource behind every FileWish."""
+
+    kind = "file"
+    order = 60
+    own_paths: tuple[str, ...] = ()
+
+    def wishes(self, ctx: Context) -> Wishes:
+        """Nothing of its own."""
+        return Wishes()
+
+    def plan(self, ctx: Context, wishes: Wishes) -> Result:
+        """A change for each file that differs, and for each that is no longer wished."""
+        wanted = {wish.path: wish for wish in wishes.files}
+        changes, same = [], []
+        for wish in wanted.values():
+            change = _write(ctx, wish)
+            if change is None:
+                same.append(Unchanged(wish.path, "has the wanted content", wish.because))
+            else:
+                changes.append(change)
+        gone = [(p, f) for p, f in ctx.owned.files().items() if p not in wanted]
+        changes += [_give_back(ctx, path, owned) for path, owned in gone]
+        return Result(changes=tuple(changes), unchanged=tuple(same))
+
+
+RESOURCE = Files()
+
+
+def change_id(path: str) -> str:
+    """The id of the change that writes a file of ours."""
+    return f"file:{path}"
+
+
+def same_content(present: bytes, wanted: bytes) -> bool:
+    """Whether two files of ours are equal, whatever spec path their headers name."""
+    return _body(present) == _body(wanted)
+
+
+def _body(content: bytes) -> bytes:
+    first, _, rest = content.partition(b"\n")
+    return rest if first.startswith(_HEADER) else content
+
+
+def _write(ctx: Context, wish: FileWish) -> Change | None:
+    present = ctx.state.file(wish.path)
+    if present.content is not None and same_content(present.content, wish.content):
+        return None
+    owned = ctx.owned.files().get(wish.path)
+    # A foreign edit of our file is drift: what stood there before us stays what undo brings back.
+    before = owned.before if owned else present.content
+    mode = owned.before_mode if owned else present.mode
+    folders = owned.folders if owned else present.missing_folders
+    return Change(
+        id=change_id(wish.path),
+        kind="file",
+        object=wish.path,
+        field="content",
+        before=_digest_of(present.content),
+        after=f"sha256:{digest(wish.content)}",
+        because=wish.because,
+        steps=(WriteFile(wish.path, wish.content, wish.mode),),
+        effective=wish.effective,
+        group=BOOT_GROUP if wish.in_initramfs else "",
+        claims=(
+            file_claim(wish.path, OwnedFile(before, mode, digest(wish.content), folders)),
+            *(_in_initramfs(wish.path, True) if wish.in_initramfs else ()),
+        ),
+        details=_difference(present.content, wish.content),
+    )
+
+
+def _give_back(ctx: Context, path: str, owned: OwnedFile) -> Change:
+    content = ctx.state.file(path).content
+    step: Step = (
+        RemoveFile(path, owned.folders)
+        if owned.before is None
+        else WriteFile(path, owned.before, owned.before_mode)
+    )
+    in_initramfs = f"file:{path}" in ctx.owned.section("initramfs")
+    return Change(
+        id=change_id(path),
+        kind="file",
+        object=path,
+        field="content",
+        before=_digest_of(content),
+        after=_digest_of(owned.before),
+        because="no longer in the spec",
+        steps=(step,),
+        group=BOOT_GROUP if in_initramfs else "",
+        claims=(
+            Claim(FILES, path, None),
+            *(_in_initramfs(path, None) if in_initramfs else ()),
+        ),
+        details=_difference(content, owned.before),
+    )
+
+
+def _in_initramfs(path: str, value: bool | None) -> tuple[Claim, ...]:
+    # "due" outlives a kill between this change and the one that makes the initramfs again.
+    return (Claim("initramfs", "due", True), Claim("initramfs", f"file:{path}", value))
+
+
+def _digest_of(content: bytes | None) -> str | None:
+    return None if content is None else f"sha256:{digest(content)}"
+
+
+def _difference(old: bytes | None, new: bytes | None) -> tuple[tuple[str, str, str], ...]:
+    """Added and removed lines, for people; comments are left out."""
+    before, after = (_lines(old), _lines(new))
+    return tuple(
+        [("-", line, "") for line in before if line not in after]
+        + [("+", line, "") for line in after if line not in before]
+    )
+
+
+def _lines(content: bytes | None) -> list[str]:
+    text = (content or b"").decode("utf-8", "replace")
+    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
