@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterator
 
 
@@ -124,3 +125,20 @@ def _attributes(path: str) -> list[str]:
         if e.errno in (errno.ENOTSUP, errno.EPERM):  # vfat has none
             return []
         raise
+
+
+def read_regular(path: str, limit: int) -> bytes:
+    """A regular file's content, at most ``limit`` bytes. Never waits for a FIFO or a device.
+
+    Raises OSError: EINVAL for anything but a regular file, EFBIG beyond the limit.
+    """
+    with _descriptor(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) as fd:
+        found = os.fstat(fd)
+        if stat.S_ISDIR(found.st_mode):
+            raise OSError(errno.EISDIR, "is a folder, not a file", path)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "is not a regular file", path)
+        if found.st_size > limit:
+            raise OSError(errno.EFBIG, f"has more than {limit} bytes", path)
+        with os.fdopen(os.dup(fd), "rb") as file:
+            return file.read(limit)

@@ -7,8 +7,10 @@ import os
 import select
 import shlex
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backends import files
 from backends.reader import Done, NeedsRoot, Reader, TreeReader
@@ -23,6 +25,9 @@ from backends.steps import (
     WriteFile,
 )
 from specs.errors import ReconcileError
+
+if TYPE_CHECKING:
+    import sh
 
 NO_LIBVIRT = "none"
 
@@ -221,22 +226,41 @@ def _spawn(
             _new_session=True,
             _bg=True,
             _bg_exc=False,
-            _timeout=timeout,
             _preexec_fn=None if place.enter is None else _into(place, path, argv, env),
         )
-        try:
-            command.wait()
-        except sh.TimeoutException as e:
-            with contextlib.suppress(ProcessLookupError):
-                command.kill_group()
-            raise StepError(
-                f"{shlex.join(argv)} did not end within {timeout:.0f} s and was killed",
-                hint="run it by hand to see what it waits for",
-            ) from e
-        except sh.SignalException:
-            pass  # told by the exit status below
+        ended = _wait(command, timeout)
+    if not ended:
+        raise StepError(
+            f"{shlex.join(argv)} did not end within {timeout:.0f} s and was killed",
+            hint="run it by hand to see what it waits for",
+        )
     out, err = (s.decode("utf-8", "surrogateescape") for s in (command.stdout, command.stderr))
     return Done(argv, int(command.exit_code), out, err)
+
+
+def _wait(command: sh.RunningCommand, timeout: float) -> bool:
+    """Wait for a program and for whoever holds its output; False when time ran out.
+
+    The whole session is killed then: a child that keeps the pipe open would keep us waiting.
+    """
+    import sh
+
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        with contextlib.suppress(ProcessLookupError):
+            command.kill_group()
+
+    timer = threading.Timer(timeout, kill)
+    timer.start()
+    try:
+        command.wait()
+    except sh.SignalException:
+        pass  # told by the exit status
+    finally:
+        timer.cancel()
+    return not late.is_set()
 
 
 def _any_program() -> str:

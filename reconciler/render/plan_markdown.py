@@ -52,7 +52,7 @@ def _cell(value: object) -> str:
 
 
 def _code(value: object) -> str:
-    """A code span; backticks and bars in it are replaced, since a table has no way to quote them."""
+    """A code span; backticks and bars are replaced: a table has no way to quote them."""
     if value is None or value == "":
         return "–"
     shown = clean(str(value)).replace("\n", " ").replace("`", "'").replace("|", "¦")

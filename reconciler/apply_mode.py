@@ -1,0 +1,140 @@
+"""--apply: lock, look, refuse or do, look again, and say what is left."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+
+from backends import lock
+from backends.host import Host
+from reconciler.apply import Apply, Outcome
+from reconciler.journal import Journal
+from reconciler.model import Effective, Plan
+from reconciler.modes import plan_exit_code, show
+from reconciler.recover import recover
+from reconciler.session import Session
+from reconciler.source import Source
+from specs.errors import ReconcileError
+
+
+class StalePlan(ReconcileError):
+    """What the plan was computed from has changed since (refused)."""
+
+    exit_code = 3
+
+
+def apply(args: argparse.Namespace, path: str, source: Source) -> int:
+    """Apply a spec or a saved plan; returns the exit code. Raises ReconcileError."""
+    host = source.host
+    assert host is not None
+    saved = _saved_plan(path)
+    session = Session.of_plan(saved, source) if saved else Session.open(path, source)
+    # Looking first without the lock: a host in sync is left without a single write.
+    first = session.plan()
+    if not needs_work(first, host) or first.refusals(strict=args.strict):
+        return _nothing_done(first, args, saved)
+    if not _agreed(first, args):
+        raise ReconcileError("not applied: the question was not answered with yes")
+    with lock.hold(host):
+        recover(host, quiet=args.quiet)
+        plan = session.plan()
+        if saved:
+            _same_state(saved, plan)
+            plan = replace(saved, state_digest=plan.state_digest)
+        if plan.refusals(strict=args.strict):
+            return _nothing_done(plan, args, saved)
+        outcome = _do(host, session, plan, args)
+        after = session.plan()
+    return _report(plan, outcome, after, args)
+
+
+def needs_work(plan: Plan, host: Host) -> bool:
+    """Whether there is anything to do: changes, or a killed run to clear up after."""
+    from reconciler.journal import interrupted
+
+    return bool(plan.changes) or interrupted(host.reader) is not None
+
+
+def _saved_plan(path: str) -> Plan | None:
+    """A plan if the file looks like JSON (no spec starts with a brace), else None."""
+    from backends.files import read_regular
+    from reconciler.render.plan_json import from_json
+
+    try:
+        content = read_regular(path, 64 << 20)
+    except OSError:
+        return None  # the spec loader says what is wrong with it
+    if not content.lstrip().startswith(b"{"):
+        return None
+    return from_json(content.decode("utf-8", "replace"), path)
+
+
+def _same_state(saved: Plan, fresh: Plan) -> None:
+    if saved.state_digest != fresh.state_digest:
+        raise StalePlan(
+            "stale-plan: this host has changed since the plan was made",
+            where=saved.spec_path,
+            hint="make a new plan: reconcile --plan SPEC --out FILE",
+        )
+
+
+def _agreed(plan: Plan, args: argparse.Namespace) -> bool:
+    if args.yes or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    show(plan, args)
+    sys.stderr.write("Apply this? Only 'yes' does it: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == "yes"
+
+
+def _nothing_done(plan: Plan, args: argparse.Namespace, saved: Plan | None) -> int:
+    if saved and saved.changes:
+        _same_state(saved, plan)
+    _print(plan, None, args)
+    code = plan_exit_code(plan, args)
+    return 0 if code == 2 else code
+
+
+def _do(host: Host, session: Session, plan: Plan, args: argparse.Namespace) -> Outcome:
+    from reconciler.render.plan_json import to_json
+
+    if not args.quiet:
+        host.progress = lambda line: print(line, file=sys.stderr, flush=True)
+    journal = Journal.start(
+        host,
+        session.observe().owned,
+        to_json(plan),
+        command=sys.argv,
+        spec=plan.spec_path,
+        digest=plan.spec_digest,
+    )
+    return Apply(host, plan, journal, session.plan).run()
+
+
+def _report(plan: Plan, outcome: Outcome, after: Plan, args: argparse.Namespace) -> int:
+    shown = replace(plan, pending=after.pending)
+    _print(shown, outcome, args)
+    if not outcome.good:
+        return 1
+    return 4 if args.detailed_exitcode and after.pending else 0
+
+
+def _print(plan: Plan, outcome: Outcome | None, args: argparse.Namespace) -> None:
+    from reconciler.render.plan_json import dumps, to_json
+    from reconciler.render.plan_markdown import markdown
+    from reconciler.render.plan_text import text
+    from reconciler.render.style import for_stream
+
+    outcome = outcome or Outcome(
+        results={c.id: "skipped" for c in plan.changes},
+        errors={c.id: "refused" for c in plan.changes},
+    )
+    if args.format == "json":
+        reboot = any(p.effective is Effective.REBOOT for p in plan.pending)
+        sys.stdout.write(dumps({**to_json(plan, outcome), "reboot_required": reboot}))
+    elif args.format == "markdown":
+        sys.stdout.write(markdown(plan, outcome))
+    else:
+        style = for_stream(sys.stdout, no_colour=args.no_color)
+        sys.stdout.write(text(plan, style, verbose=args.verbose, outcome=outcome))

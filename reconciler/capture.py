@@ -1,0 +1,55 @@
+"""Captures: the record of what a plan reads, in one file; planning from it gives the same plan."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from backends.reader import CaptureError, CaptureReader, RecordingReader
+from reconciler import __version__
+
+FORMAT = "reconcile-capture"
+FORMAT_VERSION = 1
+_MAX_BYTES = 256 << 20
+
+
+def to_bytes(recorder: RecordingReader, libvirt_uri: str) -> bytes:
+    """The file's content; equal records give equal bytes."""
+    data = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "tool_version": __version__,
+        "libvirt_uri": libvirt_uri,
+        "nodes": recorder.nodes,
+        "programs": recorder.programs,
+    }
+    return (json.dumps(data, indent=0, sort_keys=True) + "\n").encode()
+
+
+def load(path: str) -> tuple[CaptureReader, str]:
+    """A reader over a capture, and the libvirt connection it was taken with.
+
+    Raises CaptureError with what is wrong with the file.
+    """
+    data = _parse(path)
+    try:
+        if data["format"] != FORMAT or data["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"format {data['format']!r} {data['format_version']!r}")
+        return CaptureReader(dict(data["nodes"]), list(data["programs"])), str(data["libvirt_uri"])
+    except (KeyError, TypeError, ValueError) as e:
+        raise CaptureError(
+            f"this is not a capture that this version reads ({type(e).__name__}: {e})",
+            where=path,
+            hint="take a new one: reconcile --capture FILE",
+        ) from e
+
+
+def _parse(path: str) -> Any:
+    from backends.files import read_regular
+
+    try:
+        return json.loads(read_regular(path, _MAX_BYTES))
+    except OSError as e:
+        raise CaptureError(f"cannot read the capture: {e.strerror}", where=path) from e
+    except (ValueError, RecursionError) as e:
+        raise CaptureError(f"this is not JSON: {e}", where=path) from e

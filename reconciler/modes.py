@@ -1,0 +1,149 @@
+"""What each mode does, as a short story; the chapters live elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from backends.reader import NeedsRoot, RecordingReader
+from reconciler.model import Plan
+from reconciler.source import source
+from specs.errors import ReconcileError
+
+DEFAULT_SPEC = "/etc/reconcile/host.toml"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the one mode that was asked for; returns the exit code. Raises ReconcileError."""
+    modes: dict[str, Callable[[argparse.Namespace], int]] = {
+        "plan": _plan,
+        "apply": _apply,
+        "validate": _validate,
+        "capture": _capture,
+        "schema": _schema,
+    }
+    mode = modes.get(args.mode)
+    if mode is None:
+        raise ReconcileError(f"--{args.mode} is not in this version yet")
+    return mode(args)
+
+
+def spec_path(args: argparse.Namespace) -> str:
+    """SPEC, else $RECONCILE_SPEC, else the default."""
+    given = args.operands[0] if args.operands else os.environ.get("RECONCILE_SPEC")
+    return str(given or DEFAULT_SPEC)
+
+
+def _plan(args: argparse.Namespace) -> int:
+    from reconciler.session import Session
+
+    session = Session.open(spec_path(args), source(args))
+    plan = session.plan()
+    if args.out is not None:
+        _save(args.out, plan)
+    show(plan, args)
+    return plan_exit_code(plan, args)
+
+
+def _save(path: str, plan: Plan) -> None:
+    from backends.files import replace
+    from reconciler.render.plan_json import dumps, to_json
+
+    try:
+        replace(os.path.abspath(path), dumps(to_json(plan)).encode(), 0o600)
+    except OSError as e:
+        raise ReconcileError(f"cannot save the plan: {e.strerror}", where=path) from e
+
+
+def show(plan: Plan, args: argparse.Namespace) -> None:
+    """Print a plan on stdout in the wanted format."""
+    if args.format == "json":
+        from reconciler.render.plan_json import dumps, to_json
+
+        sys.stdout.write(dumps(to_json(plan)))
+    elif args.format == "markdown":
+        from reconciler.render.plan_markdown import markdown
+
+        sys.stdout.write(markdown(plan))
+    else:
+        from reconciler.render.plan_text import text
+        from reconciler.render.style import for_stream
+
+        style = for_stream(sys.stdout, no_colour=args.no_color)
+        sys.stdout.write(text(plan, style, verbose=args.verbose))
+
+
+def plan_exit_code(plan: Plan, args: argparse.Namespace) -> int:
+    """The contract's table."""
+    if plan.refusals(strict=args.strict):
+        return 3
+    if not args.detailed_exitcode:
+        return 0
+    if plan.changes:
+        return 2
+    return 4 if plan.pending else 0
+
+
+def _apply(args: argparse.Namespace) -> int:
+    from reconciler.apply_mode import apply
+
+    found = source(args)
+    if found.host is None:
+        raise AssertionError("--state was refused for --apply")
+    if found.host.live and os.geteuid() != 0:
+        raise NeedsRoot("--apply")
+    return apply(args, spec_path(args), found)
+
+
+def _validate(args: argparse.Namespace) -> int:
+    from reconciler.render import problems
+    from specs.errors import SpecError
+    from specs.load import load_many
+
+    try:
+        loaded = load_many(args.operands)
+    except SpecError as e:
+        if args.format != "json":
+            raise
+        from reconciler.render.plan_json import dumps
+
+        sys.stdout.write(dumps({"format_version": 1, "problems": problems.to_json(e.problems)}))
+        return e.exit_code
+    if args.format == "json":
+        from reconciler.render.plan_json import dumps
+
+        sys.stdout.write(dumps({"format_version": 1, "problems": []}))
+    elif not args.quiet:
+        sys.stdout.writelines(f"{item.path}: ok\n" for item in loaded)
+    return 0
+
+
+def _capture(args: argparse.Namespace) -> int:
+    from reconciler import capture
+    from reconciler.observe import observe
+    from reconciler.resources import own_paths
+
+    found = source(args)
+    recorder = RecordingReader(found.reader)
+    observe(recorder, own_paths(), libvirt_uri=found.libvirt_uri)
+    from backends.files import replace
+
+    target = args.operands[0]
+    try:
+        replace(os.path.abspath(target), capture.to_bytes(recorder, found.libvirt_uri), 0o600)
+    except OSError as e:
+        raise ReconcileError(f"cannot write the capture: {e.strerror}", where=target) from e
+    if not args.quiet:
+        sys.stderr.write(f"{len(recorder.nodes)} paths recorded in {target}\n")
+    return 0
+
+
+def _schema(args: argparse.Namespace) -> int:
+    import json
+
+    from specs.schema import schema
+
+    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
+    return 0

@@ -1,0 +1,103 @@
+"""A spec and a source of facts, planned as often as needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backends.files import read_regular
+from reconciler.model import Plan
+from reconciler.observe import HostState, observe, observe_identity
+from reconciler.ownership import Owned
+from reconciler.plan import build
+from reconciler.resources import own_paths
+from reconciler.resources.base import Context
+from reconciler.source import Source
+from specs.errors import SpecError, SpecProblem
+from specs.load import LoadedSpec, load, select
+from specs.spec import HostSpec
+
+_MAX_DOCUMENT = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is wanted (``spec`` and the files that it names), and where to look."""
+
+    spec: HostSpec
+    spec_path: str
+    spec_digest: str
+    base_dir: str
+    documents: Mapping[str, bytes]
+    source: Source
+
+    @classmethod
+    def open(cls, path: str, source: Source) -> Session:
+        """Load a spec file, or the spec of this machine from a folder. Raises SpecError."""
+        if os.path.isdir(path):
+            here = observe_identity(source.reader)
+            loaded = select(path, hostname=here.hostname, machine_id=here.machine_id)
+        else:
+            loaded = load(path)
+        return cls(
+            spec=loaded.spec,
+            spec_path=os.path.abspath(loaded.path),
+            spec_digest=loaded.digest,
+            base_dir=loaded.base_dir,
+            documents=_documents(loaded),
+            source=source,
+        )
+
+    @classmethod
+    def of_plan(cls, plan: Plan, source: Source) -> Session:
+        """The session behind a saved plan: it carries its spec along."""
+        return cls(
+            spec=HostSpec.model_validate(plan.spec_content),
+            spec_path=plan.spec_path,
+            spec_digest=plan.spec_digest,
+            base_dir=plan.base_dir,
+            documents={name: text.encode() for name, text in plan.documents.items()},
+            source=source,
+        )
+
+    def plan(self, owned: Owned | None = None) -> Plan:
+        """Observe and plan. ``owned`` stands in for the record on the host."""
+        state = self.observe()
+        ctx = Context(
+            spec=self.spec,
+            state=state,
+            owned=state.owned if owned is None else owned,
+            spec_path=self.spec_path,
+            base_dir=self.base_dir,
+            documents=self.documents,
+        )
+        return build(ctx, spec_digest=self.spec_digest)
+
+    def observe(self) -> HostState:
+        """Everything that a plan may depend on, as it is now."""
+        loader = self.spec.boot.loader if self.spec.boot else "auto"
+        return observe(self.source.reader, own_paths(), loader, libvirt_uri=self.source.libvirt_uri)
+
+
+def _documents(loaded: LoadedSpec) -> dict[str, bytes]:
+    """The domain definitions that the spec names, read now so that a plan is complete."""
+    found: dict[str, bytes] = {}
+    problems = []
+    for index, vm in enumerate(loaded.spec.vm):
+        if vm.definition is None:
+            continue
+        where = f"vm[{index}].definition"
+        path = os.path.join(loaded.base_dir, vm.definition)
+        try:
+            found[where] = read_regular(path, _MAX_DOCUMENT)
+        except FileNotFoundError:
+            continue  # only needed when the domain does not exist: a finding then
+        except OSError as e:
+            file, line, column = loaded.locate(where)
+            problems.append(
+                SpecProblem(file, line, column, where, f"cannot read {path}: {e.strerror}")
+            )
+    if problems:
+        raise SpecError(problems)
+    return found

@@ -1,0 +1,34 @@
+"""Where facts come from, as the options say."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+
+from backends.host import NO_LIBVIRT, Host
+from backends.reader import Reader
+
+DEFAULT_URI = "qemu:///system"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where facts come from: a host (live or a tree), or a capture (``host`` is None)."""
+
+    reader: Reader
+    host: Host | None
+    libvirt_uri: str
+
+
+def source(args: argparse.Namespace) -> Source:
+    """The source that the options name."""
+    if args.state is not None:
+        from reconciler import capture
+
+        reader, uri = capture.load(args.state)
+        return Source(reader, None, args.connect or uri)
+    root = args.root or "/"
+    default = DEFAULT_URI if os.path.realpath(root) == "/" else NO_LIBVIRT
+    host = Host(root, args.connect or default)
+    return Source(host.reader, host, host.libvirt_uri)
