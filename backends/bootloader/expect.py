@@ -1,0 +1,49 @@
+"""What generated boot configuration must look like before it replaces the old one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from backends.bootloader.state import BootEntry
+from backends.formats.cmdline import matching, same
+from backends.reader import Reader
+from backends.steps import Expect
+
+
+def grub_cfg(reader: Reader, expect: Expect) -> str | None:
+    """Every normal entry carries the arguments, none that must be gone, and no entry of the old
+    file has lost its initrd (a swallowed line would still be valid GRUB script)."""
+    from backends.bootloader.grub_entries import entries
+
+    text = reader.read_text(expect.path)
+    if text is None:
+        return "the program ended well, but wrote nothing"
+    new = entries(text, expect.path)
+    normal = [e for e in new if e.kind == "normal"]
+    if not normal:
+        return "the generated file has no entry that boots this system"
+    old_text = reader.read_text(expect.like) if expect.like else None
+    old = entries(old_text, expect.like or "") if old_text else ()
+    return wrong_arguments(normal, expect) or _lost(old, new)
+
+
+def wrong_arguments(entries: Iterable[BootEntry], expect: Expect) -> str | None:
+    """The first entry that lacks an argument, or still has one that must be gone."""
+    for entry in entries:
+        missing = [a for a in expect.args if not any(same(a, t) for t in entry.args)]
+        if missing:
+            return f"entry {entry.title!r} lacks {' '.join(missing)}"
+        present = [t for a in expect.absent for t in matching(entry.args, a)]
+        if present:
+            return f"entry {entry.title!r} still has {' '.join(present)}"
+    return None
+
+
+def _lost(old: Sequence[BootEntry], new: Sequence[BootEntry]) -> str | None:
+    with_initrd = {e.kernel for e in old if e.initrd and e.kernel}
+    for entry in new:
+        if entry.kernel in with_initrd and not entry.initrd:
+            return f"entry {entry.title!r} has lost its initrd"
+    if old and not any(e.kernel for e in new):
+        return "no entry of the generated file names a kernel"
+    return None

@@ -1,0 +1,37 @@
+"""Editing a user's file so that undo gives it back byte for byte, whatever others do in between."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from backends.bootloader.state import FileEdit, OwnedFile, SourceFile
+
+Edit = Callable[[str], str]
+
+
+def base_of(source: SourceFile, owned: OwnedFile | None, strip: Edit) -> bytes | None:
+    """What the file holds without anything of ours.
+
+    Untouched since we wrote it: the very bytes that stood there first. Edited by someone since:
+    what is there now, with our words taken out by ``strip``, so that their edit survives.
+    """
+    if owned is None or source.content is None:
+        return source.content
+    if hashlib.sha256(source.content).hexdigest() == owned.after_sha256:
+        return owned.before
+    return strip(source.text).encode("utf-8", "surrogateescape")
+
+
+def edit_file(
+    source: SourceFile, owned: OwnedFile | None, strip: Edit, apply: Edit
+) -> FileEdit | None:
+    """The edit from what is there to ``apply`` on the base; None when that is no difference."""
+    base = base_of(source, owned, strip)
+    text = (base or b"").decode("utf-8", "surrogateescape")
+    new = apply(text)
+    after = base if new == text else new.encode("utf-8", "surrogateescape")
+    if after == source.content:
+        return None
+    mode = owned.before_mode if owned else source.mode
+    return FileEdit(source.path, source.content, base, after, mode)
