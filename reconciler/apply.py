@@ -105,18 +105,20 @@ class Apply:
         self.journal.event("done", change.id)
 
     def _verify(self) -> None:
-        """Look again: a change is done when a fresh plan no longer contains it."""
+        """Look again: a change is done when a fresh plan has no steps for it any more."""
         waiting, self._unverified = self._unverified, []
         if not waiting:
             return
-        claims = [claim for change in waiting for claim in change.claims]
+        claims = [
+            c for change in waiting for c in change.claims if c.settled or c.value is not None
+        ]
         try:
             fresh = self.replan(self.journal.owned.with_claims(claims))
         except ReconcileError as e:
             for change in waiting:
                 self._fail(change, e)
             return
-        left = {change.id: change for change in fresh.changes}
+        left = {change.id: change for change in fresh.changes if change.steps}
         news = set(fresh.refusals(strict=False)) - set(self.plan.refusals(strict=False))
         for change in waiting:
             if change.id in left:

@@ -66,12 +66,14 @@ class Claim:
     """What reconcile will own once a change is done: ``section`` and ``key`` name the thing in the
     ownership record, ``value`` (JSON) says what stood there before and what was put there.
 
-    ``value`` None gives the thing up again.
+    ``value`` None gives the thing up again, once looking has shown that it is gone; with
+    ``settled`` the steps themselves have proved that.
     """
 
     section: str
     key: str
     value: Any
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ class Change:
 
     ``requires`` names changes that must be done and verified first. Changes of one ``group`` are
     all done or all undone: a boot configuration is never left half new. ``details`` are further
-    lines for people (an argument each, say), as (sign, text, because).
+    lines for people (an argument each, say), as (sign, text, because). A change without steps
+    only gives up what reconcile owns and no longer finds.
     """
 
     id: str

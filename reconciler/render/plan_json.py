@@ -113,6 +113,8 @@ def _change(data: Mapping[str, Any]) -> Change:
         effective=Effective(data["effective"]),
         requires=frozenset(data["requires"]),
         group=str(data["group"]),
-        claims=tuple(Claim(c["section"], c["key"], c["value"]) for c in data["claims"]),
+        claims=tuple(
+            Claim(c["section"], c["key"], c["value"], c["settled"]) for c in data["claims"]
+        ),
         details=tuple((d["sign"], d["text"], d["because"]) for d in data["details"]),
     )

@@ -13,7 +13,17 @@ from backends.bootloader.state import (
     FileEdit,
     OwnedFile,
 )
-from backends.formats.cmdline import MAX_LENGTH, check_arg, join, same_argument
+from backends.formats.cmdline import (
+    MAX_BYTES,
+    edit,
+    excess_bytes,
+    hugepage_words,
+    join,
+    matching,
+    same,
+    tokens,
+)
+from backends.formats.kernel_arg import check_arg
 from backends.steps import RemoveFile, Step, WriteFile
 from reconciler.model import (
     Change,
@@ -68,15 +78,15 @@ class Boot:
             owned_files=ctx.owned.files(BOOT_FILES),
             header=ctx.header,
         )
-        edit = backend(state.loader).edit(state, wish)
-        findings += [_finding(p) for p in (*state.problems, *edit.problems)]
-        findings += _too_long(state, edit)
-        findings += [_already(a, args) for a in edit.already]
+        change = backend(state.loader).edit(state, wish)
+        findings += [_finding(p) for p in (*state.problems, *change.problems)]
+        findings += _too_long(state, change)
+        findings += [_already(a, args) for a in change.already]
         return Result(
-            changes=_changes(ctx, args, wish, edit),
+            changes=_changes(ctx, args, wish, change),
             findings=tuple(findings),
             pending=(*_pending(state, wish), *_retired(ctx)),
-            unchanged=() if edit.needed else _unchanged(args),
+            unchanged=() if change.needed else _unchanged(args),
         )
 
 
@@ -88,8 +98,8 @@ def merge(wishes: Sequence[ArgWish]) -> tuple[ArgWish, ...]:
     block, where repeats mean something and order is everything."""
     kept: list[ArgWish] = []
     for wish in wishes:
-        block = wish.arg.startswith(("hugepages", "default_hugepagesz"))
-        if block or not any(same_argument(wish.arg, k.arg) for k in kept):
+        block = bool(hugepage_words([wish.arg]))
+        if block or not any(same(wish.arg, k.arg) for k in kept):
             kept.append(wish)
     return tuple(kept)
 
@@ -120,39 +130,41 @@ def _already(arg: str, args: Sequence[ArgWish]) -> Finding:
     )
 
 
-def _too_long(state: BootState, edit: BootEdit) -> list[Finding]:
-    longest = max((len(join(e.args).encode()) for e in state.normal()), default=0)
-    total = longest + len(join(edit.added).encode()) + 1
-    if not edit.added or total <= MAX_LENGTH:
+def _too_long(state: BootState, change: BootEdit) -> list[Finding]:
+    lines = [join((*e.args, *change.added)) for e in state.normal()] if change.added else []
+    excess = max((excess_bytes(line) for line in lines), default=0)
+    if not excess:
         return []
-    message = f"the kernel command line would have {total} bytes; the kernel cuts at {MAX_LENGTH}"
+    message = (
+        f"the kernel command line would be {excess} bytes longer than the {MAX_BYTES} it keeps"
+    )
     return [refuse("kernel-args-too-long", "boot.kernel_args", message, "use fewer arguments")]
 
 
 def _changes(
-    ctx: Context, args: Sequence[ArgWish], wish: BootWish, edit: BootEdit
+    ctx: Context, args: Sequence[ArgWish], wish: BootWish, change: BootEdit
 ) -> tuple[Change, ...]:
-    if not edit.needed:
+    claims = _claims(ctx, wish, change)
+    if not change.needed and ctx.owned.with_claims(claims) == ctx.owned:
         return ()
     state = ctx.state.boot
-    before = _configured(state)
-    after = join(expected(state, wish, edit))
-    only_stale = not edit.files
-    change = Change(
-        id="bootloader" if only_stale else "kernel-args",
-        kind="bootloader" if only_stale else "kernel-args",
-        object=state.loader if only_stale else "kernel-args",
-        field="entries" if only_stale else "args",
-        before=edit.why_stale if only_stale else before,
-        after="every entry carries the wanted arguments" if only_stale else after,
-        because=", ".join(dict.fromkeys(a.because for a in args)) or "no longer in the spec",
-        steps=(*_file_steps(ctx, edit.files), *edit.regenerate),
-        effective=Effective.REBOOT,
-        group=BOOT_GROUP,
-        claims=_claims(ctx, wish, edit),
-        details=_details(args, wish, edit),
+    stale = change.needed and not change.files
+    return (
+        Change(
+            id="bootloader" if stale else "kernel-args",
+            kind="bootloader" if stale else "kernel-args",
+            object=state.loader if stale else "kernel-args",
+            field="entries" if stale else "args",
+            before=change.why_stale if stale else _configured(state),
+            after="every entry as wanted" if stale else join(expected(state, wish, change)),
+            because=", ".join(dict.fromkeys(a.because for a in args)) or "no longer in the spec",
+            steps=(*_file_steps(ctx, change.files), *change.regenerate),
+            effective=Effective.REBOOT,
+            group=BOOT_GROUP,
+            claims=claims,
+            details=_details(args, wish, change),
+        ),
     )
-    return (change,)
 
 
 def _configured(state: BootState) -> str:
@@ -163,13 +175,11 @@ def _configured(state: BootState) -> str:
     return join(first.args) if first else ""
 
 
-def expected(state: BootState, wish: BootWish, edit: BootEdit) -> tuple[str, ...]:
+def expected(state: BootState, wish: BootWish, change: BootEdit) -> tuple[str, ...]:
     """The configured line after the edit."""
-    from backends.formats.cmdline import edit as edit_tokens
-    from backends.formats.cmdline import tokens
-
-    gone = [*wish.absent, *wish.owned]
-    return edit_tokens(tokens(_configured(state)), remove=gone, add=edit.added)
+    words = tokens(_configured(state))
+    absent = [w for pattern in wish.absent for w in matching(words, pattern)]
+    return edit(words, remove=[*absent, *wish.owned], add=change.added)
 
 
 def _file_steps(ctx: Context, files: Sequence[FileEdit]) -> tuple[Step, ...]:
@@ -183,14 +193,29 @@ def _file_steps(ctx: Context, files: Sequence[FileEdit]) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _claims(ctx: Context, wish: BootWish, edit: BootEdit) -> tuple[Claim, ...]:
-    claims = [_file_claim(ctx, file) for file in edit.files]
-    claims.append(Claim(SECTION, "args", list(edit.added) or None))
-    retired = [a for a in wish.owned if a not in edit.added]
+def _claims(ctx: Context, wish: BootWish, change: BootEdit) -> tuple[Claim, ...]:
+    claims = [_file_claim(ctx, file) for file in change.files]
+    claims += _given_back(ctx, {file.path for file in change.files})
+    claims.append(Claim(SECTION, "args", list(change.added) or None))
+    retired = [a for a in wish.owned if a not in change.added]
     if retired:
         value = {"args": retired, "boot_id": ctx.state.identity.boot_id}
         claims.append(Claim(SECTION, "retired", value))
     return tuple(claims)
+
+
+def _given_back(ctx: Context, edited: set[str]) -> list[Claim]:
+    """Files that hold nothing of ours any more."""
+    return [
+        Claim(BOOT_FILES, path, None)
+        for path, owned in ctx.owned.files(BOOT_FILES).items()
+        if path not in edited and _content(ctx.state.boot, path) == owned.before
+    ]
+
+
+def _content(state: BootState, path: str) -> bytes | None:
+    source = state.source(path)
+    return source.content if source else None
 
 
 def _file_claim(ctx: Context, file: FileEdit) -> Claim:
@@ -208,28 +233,21 @@ def _missing_folders(ctx: Context, path: str) -> tuple[str, ...]:
 
 
 def _details(
-    args: Sequence[ArgWish], wish: BootWish, edit: BootEdit
+    args: Sequence[ArgWish], wish: BootWish, change: BootEdit
 ) -> tuple[tuple[str, str, str], ...]:
     because = {a.arg: a.because for a in args}
-    new = [("+", a, because.get(a, "")) for a in edit.added if a not in wish.owned]
-    old = [("-", a, "no longer in the spec") for a in wish.owned if a not in edit.added]
+    new = [("+", a, because.get(a, "")) for a in change.added if a not in wish.owned]
+    old = [("-", a, "no longer in the spec") for a in wish.owned if a not in change.added]
     gone = [("-", a, "boot.absent_kernel_args") for a in wish.absent]
     return tuple(new + old + gone)
 
 
 def _pending(state: BootState, wish: BootWish) -> tuple[Pending, ...]:
-    missing = [a for a in wish.args if not any(same_argument(a, r) for r in state.running)]
-    lingering = [r for r in state.running if any(_matches(r, a) for a in wish.absent)]
+    missing = [a for a in wish.args if not any(same(a, r) for r in state.running)]
+    lingering = [w for pattern in wish.absent for w in matching(state.running, pattern)]
     if not (missing or lingering):
         return ()
     return (Pending("kernel-args", join(wish.args), join(state.running), Effective.REBOOT),)
-
-
-def _matches(token: str, pattern: str) -> bool:
-    """Whether NAME or NAME=VALUE names this token."""
-    if "=" in pattern:
-        return same_argument(token, pattern)
-    return same_argument(token.partition("=")[0], pattern)
 
 
 def _retired(ctx: Context) -> tuple[Pending, ...]:

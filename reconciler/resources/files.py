@@ -86,6 +86,7 @@ def _write(ctx: Context, wish: FileWish) -> Change | None:
 
 def _give_back(ctx: Context, path: str, owned: OwnedFile) -> Change:
     content = ctx.state.file(path).content
+    there = content != owned.before
     step: Step = (
         RemoveFile(path, owned.folders)
         if owned.before is None
@@ -100,7 +101,7 @@ def _give_back(ctx: Context, path: str, owned: OwnedFile) -> Change:
         before=_digest_of(content),
         after=_digest_of(owned.before),
         because="no longer in the spec",
-        steps=(step,),
+        steps=(step,) if there else (),
         group=BOOT_GROUP if in_initramfs else "",
         claims=(
             Claim(FILES, path, None),

@@ -1,0 +1,47 @@
+"""Binding and releasing functions of a running kernel: driver_override, unbind, probe, look."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from backends.pci import PciFunction
+from backends.steps import Run, Step, WriteAttribute
+
+_BUS = "/sys/bus/pci"
+
+
+def bind_steps(function: PciFunction, driver: str, loaded: Collection[str]) -> tuple[Step, ...]:
+    """Move a function to ``driver``.
+
+    drivers_probe succeeds even when nothing binds; that the driver link moved is checked by
+    looking again. Clearing driver_override takes a newline: an empty write reaches no driver.
+    Source: Documentation/ABI/testing/sysfs-bus-pci.
+    """
+    address = str(function.address)
+    base = f"{_BUS}/devices/{address}"
+    old = function.driver_override or "\n"
+    back = ((f"{base}/driver_override", old), (f"{_BUS}/drivers_probe", address))
+    steps: list[Step] = []
+    if driver not in loaded:
+        steps.append(Run(("modprobe", driver), timeout=60))
+    steps.append(WriteAttribute(f"{base}/driver_override", driver, undo=back))
+    if function.driver is not None:
+        steps.append(WriteAttribute(f"{base}/driver/unbind", address, undo=()))
+    unbind = ((f"{_BUS}/drivers/{driver}/unbind", address),)
+    steps.append(WriteAttribute(f"{_BUS}/drivers_probe", address, undo=unbind))
+    return tuple(steps)
+
+
+def release_steps(function: PciFunction, driver: str | None) -> tuple[Step, ...]:
+    """Give a function back: to ``driver`` by an ordinary probe, or to none."""
+    address = str(function.address)
+    base = f"{_BUS}/devices/{address}"
+    steps: list[Step] = []
+    if function.driver_override is not None:
+        steps.append(WriteAttribute(f"{base}/driver_override", "\n"))
+    if function.driver is not None and function.driver != driver:
+        bind = ((f"{_BUS}/drivers/{function.driver}/bind", address),)
+        steps.append(WriteAttribute(f"{base}/driver/unbind", address, undo=bind))
+    if driver is not None and function.driver != driver:
+        steps.append(WriteAttribute(f"{_BUS}/drivers_probe", address, undo=()))
+    return tuple(steps)
