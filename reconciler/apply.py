@@ -100,6 +100,7 @@ class Apply:
             self.journal.step(change.id, index, step, undo)
             self._undo[change.id].append(undo)
             self.host.perform(step)
+            self.journal.did(change.id, index, step)
             if self._signal:
                 raise Stopped(f"stopped by {self._signal}", hint="run the same command again")
         self.journal.event("done", change.id)

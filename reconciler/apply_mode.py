@@ -9,6 +9,7 @@ from dataclasses import replace
 from backends import lock
 from backends.host import Host
 from reconciler.apply import Apply, Outcome
+from reconciler.git import commit_of
 from reconciler.journal import Journal
 from reconciler.model import Effective, Plan
 from reconciler.modes import plan_exit_code, show
@@ -108,8 +109,37 @@ def _do(host: Host, session: Session, plan: Plan, args: argparse.Namespace) -> O
         command=sys.argv,
         spec=plan.spec_path,
         digest=plan.spec_digest,
+        commit=commit_of(plan.spec_path),
     )
     return Apply(host, plan, journal, session.plan).run()
+
+
+def rollback(args: argparse.Namespace, source: Source) -> int:
+    """Undo a run; returns the exit code. Raises ReconcileError."""
+    from reconciler import ownership, rollback
+    from reconciler.render.plan_json import to_json
+
+    host = source.host
+    assert host is not None
+    with lock.hold(host):
+        recover(host, quiet=args.quiet)
+        record = rollback.find(host, args.operands[0] if args.operands else None)
+        plan = rollback.plan(host, record)
+        if plan.findings:
+            _print(plan, None, args)
+            return 3
+        if not _agreed(plan, args):
+            raise ReconcileError("not undone: the question was not answered with yes")
+        if not args.quiet:
+            host.progress = lambda line: print(line, file=sys.stderr, flush=True)
+        owned = ownership.read(host.reader)
+        journal = Journal.start(
+            host, owned, to_json(plan), command=sys.argv, spec=plan.spec_path, undoes=record.run
+        )
+        done = replace(plan, changes=())
+        outcome = Apply(host, plan, journal, lambda _: done).run()
+    _print(plan, outcome, args)
+    return 0 if outcome.good else 1
 
 
 def _report(plan: Plan, outcome: Outcome, after: Plan, args: argparse.Namespace) -> int:

