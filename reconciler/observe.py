@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from backends.bootloader.detect import observe_boot
 from backends.bootloader.state import BootState
 from backends.inverse import missing_folders
+from backends.iommu import IommuState, observe_iommu
+from backends.needs import Needs, observe_needs
+from backends.pci import PciState, observe_pci
 from backends.reader import Reader
 from reconciler import ownership
 from reconciler.ownership import Owned
@@ -37,6 +40,11 @@ class HostState:
     """Everything that any plan may depend on, observed once."""
 
     identity: Identity
+    pci: PciState
+    pci_drivers: tuple[str, ...]
+    vfio_builtin: bool
+    iommu: IommuState
+    needs: Needs
     boot: BootState
     own_files: Mapping[str, OwnPath]
     owned: Owned
@@ -46,15 +54,30 @@ class HostState:
         return self.own_files[path]
 
 
-def observe(reader: Reader, own_paths: Iterable[str], loader: str = "auto") -> HostState:
-    """Read everything; ``loader`` is the spec's word on the boot loader.
+def observe(
+    reader: Reader,
+    own_paths: Iterable[str],
+    loader: str = "auto",
+    *,
+    libvirt_uri: str = "none",
+    ssh_connection: str | None = None,
+) -> HostState:
+    """Read everything; ``loader`` is the spec's word on the boot loader, ``ssh_connection`` the
+    SSH_CONNECTION of whoever runs the tool (ssh(1)).
 
     Raises NeedsRoot where something that must be known cannot be read.
     """
     owned = ownership.read(reader)
     paths = {*own_paths, *owned.section(ownership.FILES)}
+    identity = observe_identity(reader)
+    pci = observe_pci(reader)
     return HostState(
-        identity=observe_identity(reader),
+        identity=identity,
+        pci=pci,
+        pci_drivers=reader.list("/sys/bus/pci/drivers"),
+        vfio_builtin=_vfio_builtin(reader, identity.kernel),
+        iommu=observe_iommu(reader, pci),
+        needs=observe_needs(reader, pci, ssh_connection=ssh_connection),
         boot=observe_boot(reader, loader),
         own_files={path: _own_path(reader, path) for path in sorted(paths)},
         owned=owned,
@@ -70,6 +93,14 @@ def observe_identity(reader: Reader) -> Identity:
         kernel=_line(reader.read_text("/proc/sys/kernel/osrelease")),
         boot_id=_line(reader.read_text("/proc/sys/kernel/random/boot_id")),
     )
+
+
+def _vfio_builtin(reader: Reader, kernel: str) -> bool:
+    """Whether vfio-pci is part of the kernel: modprobe options do not reach it then.
+
+    Source: Documentation/kbuild/kbuild.rst (modules.builtin).
+    """
+    return "/vfio-pci.ko" in (reader.read_text(f"/lib/modules/{kernel}/modules.builtin") or "")
 
 
 def _line(text: str | None) -> str:

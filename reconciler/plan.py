@@ -42,8 +42,16 @@ def host_summary(ctx: Context) -> dict[str, str]:
         "hostname": state.identity.hostname,
         "machine_id": state.identity.machine_id,
         "bootloader": state.boot.loader,
-        "iommu": state.iommu.summary,
+        "iommu": _iommu(ctx),
     }
+
+
+def _iommu(ctx: Context) -> str:
+    """intel, amd or other when it runs; ``off`` or ``none`` when not."""
+    iommu = ctx.state.iommu
+    if iommu.active:
+        return iommu.kind or "other"
+    return "off" if iommu.tables else "none"
 
 
 def ordered(changes: Sequence[Change]) -> tuple[Change, ...]:

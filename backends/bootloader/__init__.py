@@ -13,8 +13,6 @@ from backends.reader import Reader
 
 NAMES = {
     "grub-mkconfig": "grub_mkconfig",
-    "grub2": "grub2",
-    "systemd-boot": "systemd_boot",
 }
 
 

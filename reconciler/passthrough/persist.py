@@ -11,37 +11,44 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from backends.formats.udev_rule import driver_override_rule
 from backends.pci import PciFunction, PciState
+from reconciler.model import Claim
 from reconciler.passthrough.select import Selection
 from reconciler.resources.base import ArgWish, FileWish, Wishes
 
 MODPROBE = "/etc/modprobe.d/reconcile.conf"
+SECTION = "devices"
 RULES = "/etc/udev/rules.d/10-reconcile-vfio.rules"
 
-# Drivers that want a class of device, and would win the race for it without a softdep; the driver
+# (class prefix, vendor, drivers) that would win the race for a device without a softdep; the driver
 # that a function has when it is first taken is added to these.
-_RIVALS: Mapping[str, tuple[str, ...]] = {
-    "0300": ("nouveau", "nvidia", "nvidia_drm", "amdgpu", "radeon", "i915", "xe", "snd_hda_intel"),
-    "0302": ("nouveau", "nvidia", "nvidia_drm", "amdgpu", "i915", "xe"),
-    "0380": ("nouveau", "nvidia", "amdgpu", "i915", "xe"),
-    "0403": ("snd_hda_intel",),
-    "0108": ("nvme",),
-    "0106": ("ahci",),
-    "0c03": ("xhci_pci", "ehci_pci", "ohci_pci", "uhci_hcd"),
-}
+_RIVALS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("03", "10de", ("nouveau", "nvidia", "nvidia_drm", "nvidiafb")),
+    ("03", "1002", ("amdgpu", "radeon")),
+    ("03", "8086", ("i915", "xe")),
+    ("0403", "", ("snd_hda_intel",)),
+    ("0108", "", ("nvme",)),
+    ("0106", "", ("ahci",)),
+    ("0c0330", "", ("xhci_pci",)),
+    ("0c0320", "", ("ehci_pci",)),
+)
 
 
 def wishes(
     selections: Sequence[Selection],
     pci: PciState,
-    drivers_before: Mapping[str, str | None],
+    owned: Mapping[str, Mapping[str, str | None]],
     *,
     builtin: bool,
     header: str,
 ) -> Wishes:
-    """Files, arguments and early modules for every function bound at boot to vfio-pci."""
+    """Files, arguments and early modules for every function bound at boot to vfio-pci.
+
+    ``owned`` is the record of functions taken earlier, with the driver that each had then.
+    """
     wanted = [(f, s.where) for s in selections for f in s.all if s.spec.driver == "vfio-pci"]
     if not wanted:
         return Wishes()
+    claims = tuple(claim(f, owned) for f, _ in wanted)
     given = {f.address for f, _ in wanted}
     by_id = [(f, w) for f, w in wanted if _ids_are_exact(f, given, pci)]
     by_rule = [(f, w) for f, w in wanted if (f, w) not in by_id]
@@ -53,15 +60,13 @@ def wishes(
         args.append(ArgWish(f"vfio-pci.ids={ids}", because))
     lines = [f"options vfio-pci ids={ids}"] if ids and not builtin else []
     if not builtin:
-        lines += [
-            f"softdep {d} pre: vfio-pci" for d in _rivals([f for f, _ in wanted], drivers_before)
-        ]
+        lines += [f"softdep {d} pre: vfio-pci" for d in _rivals([f for f, _ in wanted], owned)]
     if lines:
         text = header + "".join(f"{line}\n" for line in lines)
-        files.append(FileWish(MODPROBE, text.encode(), because, in_initramfs=True))
+        files.append(FileWish(MODPROBE, text.encode(), because, in_initramfs=True, claims=claims))
     if by_rule:
         text = header + "".join(driver_override_rule(f, "vfio-pci") for f, _ in by_rule)
-        files.append(FileWish(RULES, text.encode(), because, in_initramfs=True))
+        files.append(FileWish(RULES, text.encode(), because, in_initramfs=True, claims=claims))
     return Wishes(tuple(args), tuple(files), () if builtin else ("vfio-pci",))
 
 
@@ -70,12 +75,23 @@ def _ids_are_exact(function: PciFunction, given: Iterable[object], pci: PciState
     return all(other.address in given for other in pci if other.id == function.id)
 
 
+def claim(function: PciFunction, owned: Mapping[str, Mapping[str, str | None]]) -> Claim:
+    """Remember the driver that a function had before it was first taken."""
+    known = owned.get(str(function.address))
+    value = known or {"driver": function.driver, "id": function.id}
+    return Claim(SECTION, str(function.address), value)
+
+
 def _rivals(
-    functions: Sequence[PciFunction], drivers_before: Mapping[str, str | None]
+    functions: Sequence[PciFunction], owned: Mapping[str, Mapping[str, str | None]]
 ) -> list[str]:
-    found = {name for f in functions for name in _RIVALS.get(f.short_class, ())}
+    found = set()
     for function in functions:
-        before = drivers_before.get(str(function.address), function.driver)
+        for prefix, vendor, names in _RIVALS:
+            if function.class_code[2:].startswith(prefix) and vendor in ("", function.vendor):
+                found.update(names)
+        record = owned.get(str(function.address))
+        before = record["driver"] if record else function.driver
         if before and before.replace("-", "_") != "vfio_pci":
             found.add(before.replace("-", "_"))
     return sorted(found)

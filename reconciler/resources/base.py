@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.model import Change, Effective, Finding, Pending, Unchanged
+from reconciler.model import Change, Claim, Effective, Finding, Pending, Unchanged
 
 if TYPE_CHECKING:
     from reconciler.observe import HostState
@@ -30,6 +30,7 @@ class FileWish:
     """A whole file of ours. Its first comment line may name the spec; that line is not compared.
 
     ``in_initramfs``: the file acts from within the initramfs, so that must be made again.
+    ``claims`` are what reconcile owns beside the file itself once it is there.
     """
 
     path: str
@@ -38,6 +39,7 @@ class FileWish:
     mode: int = 0o644
     in_initramfs: bool = False
     effective: Effective = Effective.REBOOT
+    claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,11 @@ from backends.pci import PciFunction
 from reconciler.model import Change, Claim, Effective, Finding, Pending, Unchanged
 from reconciler.passthrough import persist, safety
 from reconciler.passthrough.bind import bind_steps, release_steps
+from reconciler.passthrough.persist import SECTION
 from reconciler.passthrough.select import Selection, select_all
 from reconciler.resources.base import Context, Result, Wishes
 from reconciler.resources.files import change_id
 from specs.values import PciAddress
-
-SECTION = "devices"
 
 
 class Devices:
@@ -29,7 +28,7 @@ class Devices:
         return persist.wishes(
             [s for s in selections if s.spec.bind == "boot"],
             ctx.state.pci,
-            {k: v["driver"] for k, v in ctx.owned.section(SECTION).items()},
+            ctx.owned.section(SECTION),
             builtin=ctx.state.vfio_builtin,
             header=ctx.header,
         )
@@ -85,14 +84,8 @@ def _bind(
         because=selection.where,
         steps=bind_steps(function, driver, ctx.state.pci_drivers),
         requires=frozenset({change_id(p) for p in RESOURCE.own_paths}),
-        claims=(_claim(ctx, function),),
+        claims=(persist.claim(function, ctx.owned.section(SECTION)),),
     )
-
-
-def _claim(ctx: Context, function: PciFunction) -> Claim:
-    known = ctx.owned.get(SECTION, str(function.address))
-    value = known or {"driver": function.driver, "id": function.id}
-    return Claim(SECTION, str(function.address), value)
 
 
 def _releases(ctx: Context, selections: tuple[Selection, ...]) -> Iterator[Change]:

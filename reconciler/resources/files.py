@@ -79,6 +79,7 @@ def _write(ctx: Context, wish: FileWish) -> Change | None:
         claims=(
             file_claim(wish.path, OwnedFile(before, mode, digest(wish.content), folders)),
             *(_in_initramfs(wish.path, True) if wish.in_initramfs else ()),
+            *wish.claims,
         ),
         details=_difference(present.content, wish.content),
     )
