@@ -115,7 +115,10 @@ class Change:
             "steps": [step.to_json() for step in self.steps],
             "group": self.group,
             "details": [{"sign": s, "text": t, "because": b} for s, t, b in self.details],
-            "claims": [{"section": c.section, "key": c.key, "value": c.value} for c in self.claims],
+            "claims": [
+                {"section": c.section, "key": c.key, "value": c.value, "settled": c.settled}
+                for c in self.claims
+            ],
         }
 
 

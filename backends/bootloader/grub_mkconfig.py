@@ -23,6 +23,7 @@ from backends.bootloader.unsupported import os_release
 from backends.formats import shell_assign
 from backends.formats.cmdline import edit, hugepage_words, join, matching, same, tokens
 from backends.formats.kernel_arg import grub_form
+from backends.formats.shell_edit import edit_words
 from backends.reader import Reader
 from backends.steps import Expect, RenameFile, Run, Step
 
@@ -52,7 +53,8 @@ class GrubMkconfig:
     def read(self, reader: Reader, evidence: tuple[str, ...]) -> BootState:
         """All sources, and the entries of the generated file."""
         sources = tuple(_sources(reader))
-        value, gap = configured(sources)
+        shell = "bash" if reader.realpath("/bin/sh").endswith("bash") else "sh"
+        value, gap = configured(sources, bash=shell == "bash")
         text = reader.read_text(CONFIG) or ""
         return BootState(
             loader=self.name,
@@ -63,23 +65,19 @@ class GrubMkconfig:
             configured_gap=gap,
             sources=sources,
             problems=tuple(_problems(reader)),
-            facts=(("drop-ins", "yes" if _has_drop_ins(reader) else "no"),),
+            facts=(("drop-ins", "yes" if _has_drop_ins(reader) else "no"), ("sh", shell)),
         )
 
     def edit(self, state: BootState, wish: BootWish) -> BootEdit:
         """Own drop-in where there are drop-ins, else a minimal edit of /etc/default/grub."""
-        foreign, _ = configured([s for s in state.sources if s.path != OURS])
-        base = foreign if foreign is not None else _without_ours(state, wish)
-        if state.fact("drop-ins") != "yes":
-            base = edit(base, remove=wish.owned, add=())
-        added, already, problems = _divide(wish, base)
-        files = [_defaults(state, wish, added), *_foreign_drop_ins(state, wish)]
-        if state.fact("drop-ins") == "yes":
-            files.append(_drop_in(state, wish, added))
-        changed = tuple(f for f in files if f is not None)
-        stale = "" if changed else _stale(state, wish, added)
-        regenerate = _regenerate(wish, added) if changed or stale else ()
-        return BootEdit(changed, regenerate, added, already, stale, tuple(problems))
+        added, already, problems = _divide(wish, _foreign(state, wish))
+        try:
+            files = _edits(state, wish, added)
+        except shell_assign.ShellAssignError as e:
+            return BootEdit(problems=(*problems, _beyond_editing(e)))
+        stale = "" if files else _stale(state, wish)
+        regenerate = _regenerate(wish) if files or stale else ()
+        return BootEdit(files, regenerate, added, already, stale, tuple(problems))
 
 
 BACKEND = GrubMkconfig()
@@ -114,12 +112,14 @@ def _sources(reader: Reader) -> list[SourceFile]:
     return found
 
 
-def configured(sources: Sequence[SourceFile]) -> tuple[tuple[str, ...] | None, str]:
+def configured(
+    sources: Sequence[SourceFile], *, bash: bool = False
+) -> tuple[tuple[str, ...] | None, str]:
     """What the files give a normal entry, or None and why only a shell could tell."""
     texts = [s.text for s in sources if s.content is not None]
     words: list[str] = []
     for name in (EVERYWHERE, NORMAL):
-        value = shell_assign.evaluate(texts, name)
+        value = shell_assign.evaluate(texts, name, bash=bash)
         if value.text is None:
             return None, value.reason
         words += tokens(value.text)
@@ -142,10 +142,28 @@ def _problems(reader: Reader) -> list[BootProblem]:
     return problems
 
 
-def _without_ours(state: BootState, wish: BootWish) -> tuple[str, ...]:
-    """What the entries say less what is ours: for sources that only a shell understands."""
-    normal = state.normal()
-    return edit(normal[0].args, remove=wish.owned, add=()) if normal else ()
+def _foreign(state: BootState, wish: BootWish) -> tuple[str, ...]:
+    """The arguments of a normal entry that are not ours."""
+    words, _ = configured([s for s in state.sources if s.path != OURS], bash=_bash(state))
+    if words is None:  # only a shell could tell: the entries say what came out of it
+        normal = state.normal()
+        words = normal[0].args if normal else ()
+    elif state.fact("drop-ins") == "yes":
+        return words
+    return edit(words, remove=_spelled(wish.owned), add=())
+
+
+def _bash(state: BootState) -> bool:
+    return state.fact("sh") == "bash"
+
+
+def _spelled(args: Sequence[str]) -> list[str]:
+    """Arguments as they may stand in a shell file: plain, or escaped for GRUB."""
+    return list(dict.fromkeys([*args, *(grub_form(a) for a in args)]))
+
+
+def _beyond_editing(error: shell_assign.ShellAssignError) -> BootProblem:
+    return BootProblem("bootloader-unsupported", error.message, error.hint, error.where or DEFAULTS)
 
 
 def _divide(
@@ -171,42 +189,48 @@ def _divide(
     return tuple(a for a in wish.args if a not in already), already, problems
 
 
-def _defaults(state: BootState, wish: BootWish, added: Sequence[str]) -> FileEdit | None:
-    """/etc/default/grub: only what must go from it, and ours where there are no drop-ins."""
-    source = state.source(DEFAULTS)
-    if source is None or (source.content is None and state.fact("drop-ins") == "yes"):
-        return None
-    ours = () if state.fact("drop-ins") == "yes" else tuple(added)
+def _edits(state: BootState, wish: BootWish, added: Sequence[str]) -> tuple[FileEdit, ...]:
+    """Every source file in the order of sourcing; each is edited knowing the ones before it."""
+    drop_ins = state.fact("drop-ins") == "yes"
+    found: list[FileEdit] = []
+    earlier: list[str] = []
+    for source in state.sources:
+        if source.path == OURS:
+            change = _drop_in(state, wish, added)
+        elif source.content is None and (drop_ins or not added):
+            continue
+        else:
+            ours = added if source.path == DEFAULTS and not drop_ins else ()
+            change = _user_file(source, state, wish, ours, earlier)
+        found += [change] if change else []
+        after = change.after if change else source.content
+        earlier.append((after or b"").decode("utf-8", "surrogateescape"))
+    return tuple(found)
+
+
+def _user_file(
+    source: SourceFile, state: BootState, wish: BootWish, ours: Sequence[str], earlier: list[str]
+) -> FileEdit | None:
+    before, bash = tuple(earlier), _bash(state)
     return edit_file(
         source,
-        wish.owned_files.get(DEFAULTS),
-        strip=lambda text: _words(text, remove=wish.owned, add=()),
-        apply=lambda text: _words(text, remove=wish.absent, add=ours),
+        wish.owned_files.get(source.path),
+        strip=lambda text: _words(text, _spelled(wish.owned), (), before, bash),
+        apply=lambda text: _words(text, wish.absent, ours, before, bash),
     )
 
 
-def _foreign_drop_ins(state: BootState, wish: BootWish) -> list[FileEdit | None]:
-    return [
-        edit_file(
-            source,
-            wish.owned_files.get(source.path),
-            strip=lambda text: text,
-            apply=lambda text: _words(text, remove=wish.absent, add=()),
-        )
-        for source in state.sources
-        if source.path not in (DEFAULTS, OURS)
-    ]
-
-
-def _words(text: str, remove: Sequence[str], add: Sequence[str]) -> str:
-    """Take words out of both variables and add words to the one for normal entries."""
+def _words(
+    text: str, remove: Sequence[str], add: Sequence[str], earlier: Sequence[str], bash: bool
+) -> str:
+    """Take words out of both variables, and add words to the one for normal entries."""
     for name in (EVERYWHERE, NORMAL):
-        present = shell_assign.evaluate([text], name)
-        words = tokens(present.text or "")
+        value = shell_assign.evaluate([*earlier, text], name, bash=bash)
+        words = tokens(value.text or "")
         gone = [w for pattern in remove for w in matching(words, pattern)]
         new = [grub_form(a) for a in add] if name == NORMAL else []
         if gone or new:
-            text = shell_assign.set_words(text, name, remove=gone, add=new)
+            text = edit_words(text, name, gone, new, earlier=earlier, bash=bash)
     return text
 
 
@@ -221,8 +245,8 @@ def _drop_in(state: BootState, wish: BootWish, added: Sequence[str]) -> FileEdit
 
 
 def _drop_in_text(wish: BootWish, added: Sequence[str]) -> str:
-    words = shell_assign.quote_inner(" ".join(grub_form(a) for a in added))
-    return f'{wish.header}{NORMAL}="${NORMAL} {words}"\n'
+    line = shell_assign.appending(NORMAL, [grub_form(a) for a in added])
+    return f"{wish.header}{line}\n"
 
 
 def _same_body(present: bytes | None, wanted: bytes | None) -> bool:
@@ -230,7 +254,7 @@ def _same_body(present: bytes | None, wanted: bytes | None) -> bool:
     return (present or b"").splitlines()[1:] == (wanted or b"").splitlines()[1:]
 
 
-def _stale(state: BootState, wish: BootWish, added: Sequence[str]) -> str:
+def _stale(state: BootState, wish: BootWish) -> str:
     """Why the generated entries are behind their sources."""
     from backends.bootloader.expect import wrong_arguments
 
@@ -243,7 +267,7 @@ def _stale(state: BootState, wish: BootWish, added: Sequence[str]) -> str:
     return wrong_arguments(state.normal(), expect) or ""
 
 
-def _regenerate(wish: BootWish, added: Sequence[str]) -> tuple[Step, ...]:
+def _regenerate(wish: BootWish) -> tuple[Step, ...]:
     """Make it aside, check it, and only then rename it over the one that boots."""
     retired = tuple(a for a in wish.owned if not any(same(a, b) for b in wish.args))
     expect = Expect("grub-cfg", ASIDE, tuple(wish.args), (*wish.absent, *retired), like=CONFIG)

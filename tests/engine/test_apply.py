@@ -1,0 +1,187 @@
+"""Doing a plan: order, verification, undo of what failed, skipping of what needed it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backends.host import Host
+from backends.steps import RemoveFile, Run, Step, WriteFile
+from reconciler.apply import Apply, Outcome
+from reconciler.journal import Journal, interrupted, runs
+from reconciler.model import Change, Claim, Plan
+from reconciler.ownership import Owned, read
+from reconciler.recover import recover
+from reconciler.render.plan_json import from_json, to_json
+
+EMPTY = Plan(host={}, spec_path="/s.toml", spec_digest="sha256:0", state_digest="sha256:1")
+
+
+def change(
+    name: str, *steps: Step, requires: str = "", group: str = "", claims: tuple[Claim, ...] = ()
+) -> Change:
+    """A change that puts NAME into /etc/NAME, unless told other steps."""
+    return Change(
+        id=name,
+        kind="file",
+        object=f"/etc/{name}",
+        field="content",
+        before=None,
+        after=name,
+        because="test",
+        steps=steps or (WriteFile(f"/etc/{name}", name.encode()),),
+        requires=frozenset(requires.split()),
+        group=group,
+        claims=claims,
+    )
+
+
+class Bench:
+    """A tree, and a way to apply changes to it; ``verify`` plans again from what is there."""
+
+    def __init__(self, root: Path) -> None:
+        (root / "etc").mkdir()
+        self.root = root
+        self.host = Host(root)
+
+    def apply(self, *changes: Change, verify: Callable[[Owned], Plan] | None = None) -> Outcome:
+        """Apply; by default a change is verified by its file being there."""
+        plan = replace(EMPTY, changes=changes)
+        journal = Journal.start(self.host, read(self.host.reader), to_json(plan), spec="/s.toml")
+
+        def look(owned: Owned) -> Plan:
+            left = [c for c in changes if not (self.root / c.object.lstrip("/")).exists()]
+            return replace(plan, changes=tuple(left))
+
+        return Apply(self.host, plan, journal, verify or look).run()
+
+    def names(self) -> list[str]:
+        """What is in /etc."""
+        return sorted(os.listdir(self.root / "etc"))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """An empty tree."""
+    return Bench(tmp_path)
+
+
+FAILS = Run(("sh", "-c", "exit 9"))
+
+
+def test_done_and_verified(bench: Bench) -> None:
+    outcome = bench.apply(change("a"), change("b", requires="a"))
+    assert outcome.results == {"a": "done", "b": "done"}
+    assert outcome.good
+    assert bench.names() == ["a", "b"]
+
+
+def test_a_failure_is_undone_and_skips_what_needs_it(bench: Bench) -> None:
+    host = bench.host
+    host.place = _here  # type: ignore[method-assign]
+    bad = change("bad", WriteFile("/etc/bad", b"x"), FAILS)
+    outcome = bench.apply(bad, change("next", requires="bad"), change("other"))
+    assert outcome.results == {"bad": "failed", "next": "skipped", "other": "done"}
+    assert "exit status 9" in outcome.errors["bad"]
+    assert "bad" in outcome.errors["next"]
+    assert bench.names() == ["other"]
+
+
+def _here() -> object:
+    from backends.runner import here
+
+    return here()
+
+
+def test_a_group_is_all_or_nothing(bench: Bench) -> None:
+    bench.host.place = _here  # type: ignore[method-assign]
+    (bench.root / "etc/a").write_text("old")
+    bad = change("b", FAILS, group="boot")
+    outcome = bench.apply(change("a", group="boot"), bad, change("c", group="boot"))
+    assert outcome.results == {"a": "skipped", "b": "failed", "c": "skipped"}
+    assert (bench.root / "etc/a").read_text() == "old"
+    assert bench.names() == ["a"]
+
+
+def test_done_but_not_so_is_a_failure(bench: Bench) -> None:
+    lying = change("a", RemoveFile("/etc/none"))
+    outcome = bench.apply(lying, change("b", requires="a"))
+    assert outcome.results == {"a": "failed", "b": "skipped"}
+    assert "looking again" in outcome.errors["a"]
+
+
+def test_claims_are_written_before_and_given_up_after(bench: Bench) -> None:
+    claim = Claim("files", "/etc/a", {"before": None, "mode": "0644", "after_sha256": "0"})
+    seen: list[Owned] = []
+
+    def look(owned: Owned) -> Plan:
+        seen.append(read(bench.host.reader))
+        return EMPTY
+
+    bench.apply(change("a", claims=(claim,)), verify=look)
+    assert seen[-1].get("files", "/etc/a")
+    gone = Claim("files", "/etc/a", None)
+    bench.apply(change("a", RemoveFile("/etc/a"), claims=(gone,)), verify=look)
+    assert seen[-1].get("files", "/etc/a"), "given up only after it was verified"
+    assert read(bench.host.reader) == Owned()
+
+
+def test_a_signal_ends_the_run_after_the_step_and_undoes_the_group(bench: Bench) -> None:
+    bench.host.place = _here  # type: ignore[method-assign]
+    stop = Run(("sh", "-c", f"kill -TERM {os.getpid()}; sleep 0.1"))
+    outcome = bench.apply(
+        change("a", group="boot"), change("b", stop, group="boot"), change("c", group="boot")
+    )
+    assert outcome.stopped == signal.Signals.SIGTERM.name
+    assert outcome.results == {"a": "skipped", "b": "failed", "c": "skipped"}
+    assert bench.names() == []
+
+
+def test_the_journal_announces_each_step_with_its_undo(bench: Bench) -> None:
+    (bench.root / "etc/a").write_text("old")
+    bench.apply(change("a"))
+    record = next(iter(runs(bench.host.reader)))
+    step = record.first("step")
+    assert [e["event"] for e in record.events] == [
+        "planned",
+        "step",
+        "did",
+        "done",
+        "verified",
+        "finished",
+    ]
+    assert step["undo"] == [{"do": "write", "path": "/etc/a", "mode": "0644", "content": "old"}]
+    state = bench.root / "var/lib/reconcile"
+    assert state.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_killed_run_is_found_and_cleared_up(bench: Bench) -> None:
+    plan = replace(EMPTY, changes=(change("a"),))
+    Journal.start(bench.host, Owned(), to_json(plan))
+    (bench.root / "etc/.a.reconcile~").write_text("half")
+    assert interrupted(bench.host.reader)
+    recover(bench.host, quiet=True)
+    assert interrupted(bench.host.reader) is None
+    assert bench.names() == []
+
+
+def test_a_torn_last_line_of_a_journal_is_left_out(bench: Bench) -> None:
+    bench.apply(change("a"))
+    path = next((bench.root / "var/lib/reconcile/runs").glob("*/journal.jsonl"))
+    path.write_bytes(path.read_bytes()[:-5])
+    record = interrupted(bench.host.reader)
+    assert record is not None
+    assert record.first("planned")
+
+
+def test_a_plan_survives_json(bench: Bench) -> None:
+    claim = Claim("files", "/etc/a", None, settled=True)
+    plan = replace(EMPTY, changes=(change("a", claims=(claim,)), change("b", requires="a")))
+    text = json.dumps(to_json(plan))
+    assert from_json(text, "plan.json") == plan
