@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from backends.bootloader.detect import observe_boot
 from backends.bootloader.state import BootState
+from backends.initramfs import observe_initramfs
+from backends.initramfs.state import InitramfsState
 from backends.inverse import missing_folders
 from backends.iommu import IommuState, observe_iommu
 from backends.needs import Needs, observe_needs
@@ -46,6 +48,7 @@ class HostState:
     iommu: IommuState
     needs: Needs
     boot: BootState
+    initramfs: InitramfsState
     own_files: Mapping[str, OwnPath]
     owned: Owned
 
@@ -79,6 +82,7 @@ def observe(
         iommu=observe_iommu(reader, pci),
         needs=observe_needs(reader, pci, ssh_connection=ssh_connection),
         boot=observe_boot(reader, loader),
+        initramfs=observe_initramfs(reader),
         own_files={path: _own_path(reader, path) for path in sorted(paths)},
         owned=owned,
     )

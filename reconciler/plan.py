@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 from reconciler.checks import host_findings
 from reconciler.digest import digest
 from reconciler.model import Change, Finding, Plan, Severity
-from reconciler.resources import resources
+from reconciler.resources import initramfs, resources
 from reconciler.resources.base import Context, Wishes
 
 _RANK = {Severity.REFUSE: 0, Severity.WARN: 1, Severity.NOTE: 2}
@@ -18,6 +19,7 @@ def build(ctx: Context, *, spec_digest: str) -> Plan:
     """The plan that makes this host what the spec says."""
     findings = list(host_findings(ctx))
     wishes = _sum(resource.wishes(ctx) for resource in resources())
+    wishes = replace(wishes, files=wishes.files + initramfs.derived(ctx, wishes))
     results = [resource.plan(ctx, wishes) for resource in resources()]
     findings += [f for result in results for f in result.findings]
     return Plan(

@@ -160,6 +160,7 @@ def _changes(
             because=", ".join(dict.fromkeys(a.because for a in args)) or "no longer in the spec",
             steps=(*_file_steps(ctx, change.files), *change.regenerate),
             effective=Effective.REBOOT,
+            requires=frozenset({"initramfs"}),  # the order that a killed run survives best
             group=BOOT_GROUP,
             claims=claims,
             details=_details(args, wish, change),

@@ -52,8 +52,8 @@ def same_content(present: bytes, wanted: bytes) -> bool:
 
 
 def _body(content: bytes) -> bytes:
-    first, _, rest = content.partition(b"\n")
-    return rest if first.startswith(_HEADER) else content
+    lines = content.splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(_HEADER))
 
 
 def _write(ctx: Context, wish: FileWish) -> Change | None:

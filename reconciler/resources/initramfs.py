@@ -1,0 +1,80 @@
+"""The initramfs: made again once, when a file that acts from within it has changed."""
+
+from __future__ import annotations
+
+from backends.initramfs import UNKNOWN, generator, own_paths
+from reconciler.model import Change, Claim, Effective, Finding, refuse
+from reconciler.resources.base import Context, FileWish, Result, Wishes
+from reconciler.resources.files import BOOT_GROUP
+from reconciler.resources.files import RESOURCE as FILES
+
+SECTION = "initramfs"
+_FOLDERS = ("/etc/modprobe.d/", "/etc/udev/")
+
+
+class Initramfs:
+    """Early modules, and the images."""
+
+    kind = "initramfs"
+    order = 70
+    own_paths = own_paths()
+
+    def wishes(self, ctx: Context) -> Wishes:
+        """Nothing of its own: see ``derived``."""
+        return Wishes()
+
+    def plan(self, ctx: Context, wishes: Wishes) -> Result:
+        """One change when it is due, after the files it is due for."""
+        causes = [c for c in FILES.plan(ctx, wishes).changes if _acts_inside(c)]
+        if not (causes or ctx.owned.get(SECTION, "due")):
+            return Result()
+        state = ctx.state.initramfs
+        if state.generator == UNKNOWN or state.blocked:
+            return Result(findings=(_impossible(ctx),))
+        change = Change(
+            id="initramfs",
+            kind="initramfs",
+            object=", ".join(state.images) or state.generator,
+            field="content",
+            before="made before these files changed",
+            after=f"made again by {state.generator}",
+            because=", ".join(dict.fromkeys(c.because for c in causes)) or "an interrupted run",
+            steps=generator(state.generator).regenerate(state),
+            effective=Effective.REBOOT,
+            requires=frozenset(c.id for c in causes),
+            group=BOOT_GROUP,
+            claims=(Claim(SECTION, "due", None, settled=True),),
+        )
+        return Result(changes=(change,))
+
+
+RESOURCE = Initramfs()
+
+
+def derived(ctx: Context, wishes: Wishes) -> tuple[FileWish, ...]:
+    """The files from which the wished modules and files get into the image."""
+    state = ctx.state.initramfs
+    if not wishes.early_modules or state.generator == UNKNOWN:
+        return ()
+    inside = [f for f in wishes.files if f.in_initramfs]
+    because = ", ".join(dict.fromkeys(f.because for f in inside)) or "early modules"
+    files = generator(state.generator).own_files(
+        wishes.early_modules, [f.path for f in inside], ctx.header
+    )
+    return tuple(
+        FileWish(f.path, f.text.encode(), because, mode=f.mode, in_initramfs=True) for f in files
+    )
+
+
+def _acts_inside(change: Change) -> bool:
+    return any(c.section == SECTION and c.key == "due" for c in change.claims)
+
+
+def _impossible(ctx: Context) -> Finding:
+    state = ctx.state.initramfs
+    if state.blocked:
+        message = f"the initramfs cannot be made again: {state.blocked}"
+        return refuse("initramfs-blocked", "device", message, "allow it there, then run again")
+    message = "no initramfs generator that reconcile knows was found"
+    hint = 'install initramfs-tools, dracut or mkinitcpio; or bind = "vm"'
+    return refuse("initramfs-unknown", "device", message, hint)
