@@ -76,7 +76,7 @@ class Session:
 
     def observe(self) -> HostState:
         """Everything that a plan may depend on, as it is now."""
-        loader = self.spec.boot.loader if self.spec.boot else "auto"
+        loader = self.spec.boot.loader
         return observe(self.source.reader, own_paths(), loader, libvirt_uri=self.source.libvirt_uri)
 
 

@@ -15,8 +15,6 @@ def host_findings(ctx: Context) -> Iterator[Finding]:
 
 def _wrong_host(ctx: Context) -> Iterator[Finding]:
     host, seen = ctx.spec.host, ctx.state.identity
-    if host is None:
-        return
     pairs = (
         ("hostname", host.hostname, seen.hostname),
         ("machine_id", host.machine_id, seen.machine_id),

@@ -85,7 +85,7 @@ def claim(function: PciFunction, owned: Mapping[str, Mapping[str, str | None]]) 
 def _rivals(
     functions: Sequence[PciFunction], owned: Mapping[str, Mapping[str, str | None]]
 ) -> list[str]:
-    found = set()
+    found: set[str] = set()
     for function in functions:
         for prefix, vendor, names in _RIVALS:
             if function.class_code[2:].startswith(prefix) and vendor in ("", function.vendor):

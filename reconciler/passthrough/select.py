@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from backends.pci import PciFunction, PciState
 from reconciler.model import Finding, refuse
-from specs.device import DeviceSpec
+from specs.device import Device
 from specs.values import PciAddress
 
 
@@ -16,7 +16,7 @@ class Selection:
     """One device of the spec: its functions, first the ones asked for by themselves."""
 
     index: int
-    spec: DeviceSpec
+    spec: Device
     functions: tuple[PciFunction, ...]
     siblings: tuple[PciFunction, ...] = ()
 
@@ -32,7 +32,7 @@ class Selection:
 
 
 def select_all(
-    devices: Sequence[DeviceSpec], pci: PciState
+    devices: Sequence[Device], pci: PciState
 ) -> tuple[tuple[Selection, ...], tuple[Finding, ...]]:
     """Every device that could be found, and why the others could not."""
     found, findings = [], []
@@ -47,7 +47,7 @@ def select_all(
 
 
 def _select(
-    index: int, device: DeviceSpec, pci: PciState
+    index: int, device: Device, pci: PciState
 ) -> tuple[tuple[PciFunction, ...], Finding | None]:
     where = f"device[{index}]"
     if device.address is not None:
@@ -65,7 +65,7 @@ def _select(
 
 
 def _by_address(
-    where: str, device: DeviceSpec, pci: PciState
+    where: str, device: Device, pci: PciState
 ) -> tuple[tuple[PciFunction, ...], Finding | None]:
     assert device.address is not None
     function = pci.get(device.address)
@@ -91,20 +91,20 @@ def _moved_hint(moved: Sequence[PciFunction]) -> str:
     return "reconcile --inspect lists the functions of this host"
 
 
-def _has_criteria(device: DeviceSpec) -> bool:
+def _has_criteria(device: Device) -> bool:
     return device.id is not None
 
 
-def _matches(function: PciFunction, device: DeviceSpec) -> bool:
+def _matches(function: PciFunction, device: Device) -> bool:
     return device.id is None or str(device.id) == function.id
 
 
-def _words(device: DeviceSpec) -> str:
+def _words(device: Device) -> str:
     return f"id {device.id}" if device.id is not None else "this device"
 
 
 def _siblings(
-    device: DeviceSpec, functions: Iterable[PciFunction], pci: PciState
+    device: Device, functions: Iterable[PciFunction], pci: PciState
 ) -> tuple[PciFunction, ...]:
     own = {f.address for f in functions}
     accepted: list[PciAddress] = [a for a in device.accept_siblings if a not in own]

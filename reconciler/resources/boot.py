@@ -52,8 +52,7 @@ class Boot:
 
     def wishes(self, ctx: Context) -> Wishes:
         """The user's own arguments come after all derived ones."""
-        boot = ctx.spec.boot
-        args = boot.kernel_args if boot else ()
+        args = ctx.spec.boot.kernel_args
         return Wishes(
             args=tuple(ArgWish(str(a), f"boot.kernel_args[{i}]") for i, a in enumerate(args))
         )
@@ -62,7 +61,7 @@ class Boot:
         """One change for all arguments and the regeneration that they need."""
         args = merge(wishes.args)
         owned = tuple(ctx.owned.get(SECTION, "args") or ())
-        absent = tuple(str(a) for a in ctx.spec.boot.absent_kernel_args) if ctx.spec.boot else ()
+        absent = tuple(str(a) for a in ctx.spec.boot.absent_kernel_args)
         findings = _forbidden(args, absent)
         if any(f.severity is Severity.REFUSE for f in findings):
             return Result(findings=tuple(findings))

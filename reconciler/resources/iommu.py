@@ -35,7 +35,7 @@ RESOURCE = Iommu()
 
 
 def _wanted(ctx: Context) -> tuple[str | None, str]:
-    if ctx.spec.boot is not None and ctx.spec.boot.iommu is not None:
+    if ctx.spec.boot.iommu is not None:
         return ctx.spec.boot.iommu, "boot.iommu"
     if ctx.spec.device:
         return "passthrough", "device[0]"
