@@ -168,7 +168,7 @@ def _capture(args: argparse.Namespace) -> int:
 def _schema(args: argparse.Namespace) -> int:
     import json
 
-    from specs.schema import schema
+    from specs.spec import HostSpec
 
-    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
+    sys.stdout.write(json.dumps(HostSpec.model_json_schema(), indent=2) + "\n")
     return 0

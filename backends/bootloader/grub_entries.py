@@ -1,34 +1,25 @@
+"""The entries of a generated grub.cfg."""
+
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from backends.bootloader.state import BootEntry
 from backends.formats.cmdline import tokens
 
 
-def entries(text, path):
-    out = []
-    title = None
+def entries(text: str, path: str) -> tuple[BootEntry, ...]:
+    """Every menuentry with a kernel; recovery ones are told apart by their title."""
+    found: list[BootEntry] = []
+    title = ""
     for line in text.splitlines():
-        m = re.match(r"\s*menuentry '([^']*)'", line)
-        if m:
-            title = m[1]
-        m = re.match(r"\s*linux\s+(\S+)\s*(.*)", line)
-        if m:
-            out.append(
-                BootEntry(
-                    title,
-                    title,
-                    tokens(m[2]),
-                    "recovery" if "recovery" in title else "normal",
-                    m[1],
-                    (),
-                    path,
-                )
-            )
-        m = re.match(r"\s*initrd\s+(.*)", line)
-        if m:
-            from dataclasses import replace
-
-            out[-1] = replace(out[-1], initrd=tuple(m[1].split()))
-    return tuple(out)
+        if head := re.match(r"\s*menuentry '([^']*)'", line):
+            title = head[1]
+        if linux := re.match(r"\s*linux\s+(\S+)\s*(.*)", line):
+            kind = "recovery" if "recovery" in title else "normal"
+            args = tokens(linux[2])
+            found.append(BootEntry(title, title, args, kind, linux[1], (), path))
+        if (initrd := re.match(r"\s*initrd\s+(.*)", line)) and found:
+            found[-1] = replace(found[-1], initrd=tuple(initrd[1].split()))
+    return tuple(found)

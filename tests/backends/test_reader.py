@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.reader import CaptureError, CaptureReader, RecordingReader, TreeReader
+from backends.reader import CaptureError, CaptureReader, Reader, RecordingReader, TreeReader
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_capture_answers_as_the_host(tree: Path) -> None:
     (tree / "etc/bytes").write_bytes(b"\xff\x00")
     (tree / "etc/link").symlink_to("real")
     recorder = RecordingReader(TreeReader(tree))
-    calls = [
+    calls: list[Callable[[Reader], object]] = [
         lambda r: r.read_text("/etc/real"),
         lambda r: r.read_bytes("/etc/bytes"),
         lambda r: r.read_text("/etc/none"),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from backends.host import Host
+from backends.runner import Place, here
 from backends.steps import RemoveFile, Run, Step, WriteFile
 from reconciler.apply import Apply, Outcome
 from reconciler.journal import Journal, interrupted, runs
@@ -42,13 +43,21 @@ def change(
     )
 
 
+class TreeWithPrograms(Host):
+    """A tree on which this machine's own programs run, without a chroot."""
+
+    def place(self) -> Place:
+        """This machine."""
+        return here()
+
+
 class Bench:
     """A tree, and a way to apply changes to it; ``verify`` plans again from what is there."""
 
     def __init__(self, root: Path) -> None:
         (root / "etc").mkdir()
         self.root = root
-        self.host = Host(root)
+        self.host = TreeWithPrograms(root)
 
     def apply(self, *changes: Change, verify: Callable[[Owned], Plan] | None = None) -> Outcome:
         """Apply; by default a change is verified by its file being there."""
@@ -83,8 +92,6 @@ def test_done_and_verified(bench: Bench) -> None:
 
 
 def test_a_failure_is_undone_and_skips_what_needs_it(bench: Bench) -> None:
-    host = bench.host
-    host.place = _here  # type: ignore[method-assign]
     bad = change("bad", WriteFile("/etc/bad", b"x"), FAILS)
     outcome = bench.apply(bad, change("next", requires="bad"), change("other"))
     assert outcome.results == {"bad": "failed", "next": "skipped", "other": "done"}
@@ -93,14 +100,7 @@ def test_a_failure_is_undone_and_skips_what_needs_it(bench: Bench) -> None:
     assert bench.names() == ["other"]
 
 
-def _here() -> object:
-    from backends.runner import here
-
-    return here()
-
-
 def test_a_group_is_all_or_nothing(bench: Bench) -> None:
-    bench.host.place = _here  # type: ignore[method-assign]
     (bench.root / "etc/a").write_text("old")
     bad = change("b", FAILS, group="boot")
     outcome = bench.apply(change("a", group="boot"), bad, change("c", group="boot"))
@@ -133,7 +133,6 @@ def test_claims_are_written_before_and_given_up_after(bench: Bench) -> None:
 
 
 def test_a_signal_ends_the_run_after_the_step_and_undoes_the_group(bench: Bench) -> None:
-    bench.host.place = _here  # type: ignore[method-assign]
     stop = Run(("sh", "-c", f"kill -TERM {os.getpid()}; sleep 0.1"))
     outcome = bench.apply(
         change("a", group="boot"), change("b", stop, group="boot"), change("c", group="boot")

@@ -114,15 +114,19 @@ def intel_workstation(t: TreeBuilder) -> None:
     t.function("0000:00:00.0", "0x060000", "8086:4660", subsystem="1043:8882")
     t.function("0000:00:02.0", "0x030000", "8086:4680", driver="i915", boot_vga="1")
     t.function("0000:00:01.0", "0x060400", "8086:460d", driver="pcieport")
-    gpu = {"below": "0000:00:01.0", "subsystem": "1462:3909"}
-    t.function("0000:01:00.0", "0x030000", "10de:2489", driver="nouveau", boot_vga="0", **gpu)
-    t.function("0000:01:00.1", "0x040300", "10de:228b", driver="snd_hda_intel", **gpu)
+    port, made = "0000:00:01.0", "1462:3909"
+    t.function(
+        "0000:01:00.0", "0x030000", "10de:2489", driver="nouveau", below=port, subsystem=made
+    )
+    t.function(
+        "0000:01:00.1", "0x040300", "10de:228b", driver="snd_hda_intel", below=port, subsystem=made
+    )
     t.function("0000:00:14.0", "0x0c0330", "8086:7ae0", driver="xhci_hcd")
     nic = t.function("0000:00:1f.6", "0x020000", "8086:1a1d", driver="e1000e")
     t.default_route(t.nic("eno1", nic))
     t.function("0000:00:06.0", "0x060400", "8086:464d", driver="pcieport")
-    nvme = {"below": "0000:00:06.0", "subsystem": "144d:a801"}
-    _system_disk(t, t.function("0000:02:00.0", "0x010802", "144d:a80a", driver="nvme", **nvme))
+    port = "0000:00:06.0"
+    _system_disk(t, t.function("0000:02:00.0", "0x010802", "144d:a80a", driver="nvme", below=port))
 
 
 def amd_workstation(t: TreeBuilder) -> None:
@@ -134,23 +138,26 @@ def amd_workstation(t: TreeBuilder) -> None:
     for slot, (bus, group) in enumerate({"0a": 14, "0b": 16}.items()):
         bridge = f"0000:00:03.{slot + 1}"
         t.function(bridge, "0x060400", "1022:1483", driver="pcieport", group=group - 10)
-        card = {"below": bridge, "subsystem": "1da2:e411"}
+        made = "1da2:e411"
+        vga, audio = f"0000:{bus}:00.0", f"0000:{bus}:00.1"
         shown = "1" if slot == 0 else "0"
         t.function(
-            f"0000:{bus}:00.0",
+            vga,
             ids="1002:731f",
             driver="amdgpu",
             group=group,
             boot_vga=shown,
-            **card,
+            below=bridge,
+            subsystem=made,
         )
         t.function(
-            f"0000:{bus}:00.1",
+            audio,
             "0x040300",
             "1002:ab38",
             driver="snd_hda_intel",
             group=group + 1,
-            **card,
+            below=bridge,
+            subsystem=made,
         )
     nic = t.function("0000:05:00.0", "0x020000", "8086:1539", driver="igb", group=20)
     t.default_route(t.nic("enp5s0", nic))
@@ -167,17 +174,19 @@ def sriov_server(t: TreeBuilder) -> None:
     nic = t.function("0000:04:00.0", "0x020000", "8086:1521", driver="igb", group=10, numa=0)
     t.default_route(t.nic("eno1", nic))
     for port in (0, 1):
-        vf = {
-            "sriov_totalvfs": "64",
-            "sriov_numvfs": "0",
-            "sriov_drivers_autoprobe": "1",
-            "sriov_offset": "16",
-            "sriov_stride": "1",
-            "sriov_vf_device": "154c",
-        }
-        address = f"0000:3b:00.{port}"
         path = t.function(
-            address, "0x020000", "8086:1572", driver="i40e", group=40 + port, numa=0, **vf
+            f"0000:3b:00.{port}",
+            "0x020000",
+            "8086:1572",
+            driver="i40e",
+            group=40 + port,
+            numa=0,
+            sriov_totalvfs="64",
+            sriov_numvfs="0",
+            sriov_drivers_autoprobe="1",
+            sriov_offset="16",
+            sriov_stride="1",
+            sriov_vf_device="154c",
         )
         t.nic(f"ens1f{port}", path, f"3c:fd:fe:00:00:0{port}")
     _system_disk(

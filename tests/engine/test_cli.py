@@ -1,0 +1,170 @@
+"""The command line: modes, operands, exit codes, and errors that a person can act on."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from reconciler import __version__
+from tests.cli import run
+from tests.simulator.hosts import build
+
+GPU = """version = 1
+[[device]]
+name = "gpu"
+address = "0000:01:00.0"
+id = "10de:2489"
+accept_siblings = ["0000:01:00.1"]
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The Intel workstation as a tree."""
+    build("intel-workstation", tmp_path / "root")
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    """A spec for its graphics card."""
+    path = tmp_path / "host.toml"
+    path.write_text(GPU)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ([], "exactly one mode"),
+        (["--plan", "--apply"], "exactly one mode"),
+        (["--plan", "a", "b"], "takes 1 operand"),
+        (["--validate"], "needs a file"),
+        (["--capture"], "needs a file"),
+        (["--schema", "x"], "takes no operand"),
+        (["--plan", "--root", "/", "--state", "x"], "exclude"),
+        (["--apply", "--state", "x"], "cannot be changed"),
+        (["--apply", "--out", "x"], "--out goes with --plan"),
+        (["--plan", "--root", "/no/such/folder"], "needs a folder"),
+        (["--plan", "--format", "yaml"], "invalid choice"),
+        (["--pla"], "unrecognized"),
+    ],
+)
+def test_wrong_usage(argv: list[str], words: str) -> None:
+    ran = run(*argv)
+    assert ran.code == 64
+    assert words in ran.err
+    assert ran.out == ""
+
+
+def test_version_and_help() -> None:
+    assert run("--version").out == f"reconcile {__version__}\n"
+    shown = run("--help")
+    assert shown.code == 0
+    for word in ("--plan", "--apply", "--detailed-exitcode", "Exit codes"):
+        assert word in shown.out
+
+
+def test_exit_codes_of_a_plan(root: Path, spec: Path, tmp_path: Path) -> None:
+    assert run("--plan", spec, "--root", root).code == 0
+    assert run("--plan", spec, "--root", root, "--detailed-exitcode").code == 2
+    assert run("--plan", spec, "--root", root, "--strict").code == 3
+    empty = tmp_path / "empty.toml"
+    empty.write_text("version = 1\n")
+    assert run("--plan", empty, "--root", root, "--detailed-exitcode").code == 0
+
+
+def test_options_may_stand_anywhere(root: Path, spec: Path) -> None:
+    first = run("--plan", "--root", root, "--format", "json", spec)
+    last = run("--root", root, "--format", "json", "--plan", spec)
+    assert first.code == 0
+    assert first.out == last.out
+
+
+def test_a_plan_writes_nothing(root: Path, spec: Path) -> None:
+    def snapshot() -> list[tuple[str, int]]:
+        return sorted(
+            (f, os.stat(os.path.join(d, f)).st_mtime_ns) for d, _, n in os.walk(root) for f in n
+        )
+
+    before = snapshot()
+    run("--plan", spec, "--root", root)
+    assert snapshot() == before
+
+
+def test_the_plan_as_json_is_the_contracts(root: Path, spec: Path) -> None:
+    plan = json.loads(run("--plan", spec, "--root", root, "--format", "json").out)
+    assert plan["format_version"] == 1
+    assert plan["host"]["hostname"] == "workshop"
+    assert plan["host"]["bootloader"] == "grub-mkconfig"
+    assert set(plan["summary"]) == {"changes", "now", "vm_restart", "reboot"}
+    for change in plan["changes"]:
+        assert {"id", "kind", "object", "field", "before", "after", "because"} <= set(change)
+        assert change["effective"] in ("now", "vm-restart", "reboot")
+        assert all(
+            step["do"] in ("write", "remove", "rename", "attribute", "run")
+            for step in change["steps"]
+        )
+    kinds = [change["kind"] for change in plan["changes"]]
+    assert kinds.count("kernel-args") == 1
+    assert kinds.count("initramfs") == 1
+
+
+def test_saved_plan_and_no_colour_in_a_pipe(root: Path, spec: Path, tmp_path: Path) -> None:
+    out = tmp_path / "plan.json"
+    shown = run("--plan", spec, "--root", root, "--out", out)
+    assert "\x1b" not in shown.out
+    assert json.loads(out.read_text())["spec"]["path"] == str(spec)
+
+
+def test_the_wrong_host_is_refused(root: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "other.toml"
+    spec.write_text('version = 1\n[host]\nhostname = "other"\n')
+    ran = run("--plan", spec, "--root", root)
+    assert ran.code == 3
+    assert "wrong-host" in ran.out
+    assert "workshop" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("table", "code", "words"),
+    [
+        ('address = "0000:01:00.0"', "group-not-viable", "0000:01:00.1"),
+        ('address = "0000:07:00.0"', "device-missing", "0000:07:00.0"),
+        ('address = "0000:02:00.0"\nid = "10de:2489"', "device-mismatch", "0000:01:00.0"),
+        ('id = "ffff:ffff"', "device-missing", "ffff:ffff"),
+        ('address = "0000:02:00.0"', "device-in-use", "/"),
+        ('address = "0000:00:1f.6"', "device-in-use", "eno1"),
+    ],
+)
+def test_refusals(root: Path, tmp_path: Path, table: str, code: str, words: str) -> None:
+    for path in root.glob("sys/devices/pci0000:00/0000:00:01.0/0000:01:00.*"):
+        group = root / "sys/kernel/iommu_groups/1"
+        (group / "devices").mkdir(parents=True, exist_ok=True)
+        (path / "iommu_group").symlink_to(group)
+        (group / "devices" / path.name).symlink_to(path)
+    spec = tmp_path / "spec.toml"
+    spec.write_text(f'version = 1\n[[device]]\nname = "x"\n{table}\n')
+    ran = run("--plan", spec, "--root", root, "--format", "json")
+    assert ran.code == 3
+    found = {f["code"]: f for f in json.loads(ran.out)["findings"] if f["severity"] == "refuse"}
+    assert code in found
+    assert words in found[code]["message"]
+
+
+def test_a_capture_that_is_none(tmp_path: Path, spec: Path) -> None:
+    for content in ("", "[]", '{"format": "x"}', "\x00"):
+        (tmp_path / "c.json").write_text(content)
+        assert run("--plan", spec, "--state", tmp_path / "c.json").code == 65
+    assert run("--plan", spec, "--state", tmp_path / "none.json").code == 65
+    assert run("--plan", spec, "--state", tmp_path).code == 65
+
+
+def test_hostile_names_do_not_reach_the_terminal(root: Path, tmp_path: Path) -> None:
+    (root / "proc/sys/kernel/hostname").write_text("x\x1b[2Jy\n")
+    spec = tmp_path / "s.toml"
+    spec.write_text("version = 1\n")
+    assert "\x1b" not in run("--plan", spec, "--root", root).out

@@ -1,0 +1,50 @@
+"""Every example: its capture is what the tool records today, and its plan reads as committed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli import run
+from tests.goldens import check
+from tests.simulator.hosts import HOSTS, build
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.mark.parametrize("name", sorted(HOSTS))
+def test_the_capture_is_what_the_tool_records(name: str, tmp_path: Path) -> None:
+    build(name, tmp_path / "root")
+    file = tmp_path / "capture.json"
+    assert run("--capture", file, "--root", tmp_path / "root", "--quiet").code == 0
+    check(EXAMPLES / name / "capture.json", _lasting(json.loads(file.read_text())))
+
+
+@pytest.mark.parametrize("name", sorted(HOSTS))
+@pytest.mark.parametrize(
+    ("format", "ending"), [("text", "txt"), ("json", "json"), ("markdown", "md")]
+)
+def test_the_plan_reads_as_committed(name: str, format: str, ending: str) -> None:
+    folder = EXAMPLES / name
+    spec = os.path.relpath(folder / "host.toml")
+    plan = run("--plan", spec, "--state", folder / "capture.json", "--format", format)
+    assert plan.code == 0, plan.err
+    shown = plan.out.replace(str(folder.absolute()), f"/examples/{name}")
+    check(Path(__file__).parent / "goldens" / "examples" / f"{name}.{ending}", shown)
+
+
+@pytest.mark.parametrize("name", sorted(HOSTS))
+def test_a_capture_plans_like_the_host(name: str, tmp_path: Path) -> None:
+    build(name, tmp_path)
+    spec = EXAMPLES / name / "host.toml"
+    host = run("--plan", spec, "--root", tmp_path, "--format", "json")
+    capture = run("--plan", spec, "--state", EXAMPLES / name / "capture.json", "--format", "json")
+    assert host.out == capture.out
+
+
+def test_every_example_has_a_host() -> None:
+    assert sorted(p.name for p in EXAMPLES.iterdir() if p.is_dir()) == sorted(HOSTS)
