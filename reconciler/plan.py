@@ -88,4 +88,6 @@ def _sum(parts: Iterable[Wishes]) -> Wishes:
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(sorted(set(findings), key=lambda f: (_RANK[f.severity], f.where, f.code)))
+    return tuple(
+        sorted(set(findings), key=lambda f: (_RANK[f.severity], f.where, f.code, f.message))
+    )

@@ -156,7 +156,7 @@ def _changes(
             field="entries" if stale else "args",
             before=change.why_stale if stale else _configured(state),
             after="every entry as wanted" if stale else join(expected(state, wish, change)),
-            because=", ".join(dict.fromkeys(a.because for a in args)) or "no longer in the spec",
+            because=_because(args, wish, change),
             steps=(*_file_steps(ctx, change.files), *change.regenerate),
             effective=Effective.REBOOT,
             requires=frozenset({"initramfs"}),  # the order that a killed run survives best
@@ -165,6 +165,14 @@ def _changes(
             details=_details(args, wish, change),
         ),
     )
+
+
+def _because(args: Sequence[ArgWish], wish: BootWish, change: BootEdit) -> str:
+    """The spec paths behind what is new; else why something goes."""
+    new = [a.because for a in args if a.arg in change.added and a.arg not in wish.owned]
+    gone = ["boot.absent_kernel_args"] if wish.absent else []
+    stale = [a.because for a in args] if not change.files else []
+    return ", ".join(dict.fromkeys([*new, *gone, *stale])) or "no longer in the spec"
 
 
 def _configured(state: BootState) -> str:
