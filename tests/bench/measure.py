@@ -65,4 +65,5 @@ def ratio(
 
 
 def _quiet() -> dict[str, str]:
-    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    """Compiled modules are kept, as they are where the tool is installed."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
