@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 HOME = Path(os.environ.get("REALWORLD", Path(__file__).parent.parent.parent / "shared/realworld"))
 
@@ -17,8 +18,8 @@ def files(pattern: str) -> list[Path]:
     return found
 
 
-def params(pattern: str) -> list[object]:
+def params(pattern: str) -> list[ParameterSet]:
     """The same as pytest parameters; one that skips and says why where there are none."""
     why = f"no files from real machines in {HOME} (set REALWORLD)"
-    none = [pytest.param(None, marks=pytest.mark.skip(reason=why), id="none")]
-    return [pytest.param(p, id=str(p.relative_to(HOME))) for p in files(pattern)] or none
+    found = [pytest.param(p, id=str(p.relative_to(HOME))) for p in files(pattern)]
+    return found or [pytest.param(None, marks=pytest.mark.skip(reason=why), id="none")]

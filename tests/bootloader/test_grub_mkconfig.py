@@ -95,7 +95,7 @@ def test_every_real_file_gets_exactly_the_arguments_and_is_given_back(
     if old is None:
         pytest.fail(f"{shell} cannot source this file: it belongs into the refusals below")
     everywhere = host.value(shell, "GRUB_CMDLINE_LINUX")
-    wanted = WANTED
+    wanted: tuple[str, ...] = WANTED
     if hugepage_words(tokens(f"{everywhere} {old}")):  # theirs and ours cannot stand together
         problems = BACKEND.edit(host.state(), BootWish(WANTED)).problems
         assert [p.code for p in problems if p.refuse] == ["kernel-arg-conflict"]
