@@ -89,6 +89,11 @@ class PciFunction:
         return self.base_class == "06" or self.bridge_header
 
     @property
+    def is_port(self) -> bool:
+        """A bridge by header: vfio-pci takes type 0 headers only."""
+        return self.bridge_header or self.short_class in ("0604", "0607", "0609")
+
+    @property
     def parents(self) -> tuple[PciAddress, ...]:
         """The bridges and controllers above, root port first."""
         return functions_in(self.path)[:-1]

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from backends.formats.udev_rule import driver_override_rule
 from backends.pci import PciFunction, PciState
-from reconciler.model import Claim
+from reconciler.passthrough.record import SECTION as SECTION
+from reconciler.passthrough.record import claim
 from reconciler.passthrough.select import Selection
 from reconciler.resources.base import ArgWish, FileWish, Wishes
 
 MODPROBE = "/etc/modprobe.d/reconcile.conf"
-SECTION = "devices"
 RULES = "/etc/udev/rules.d/10-reconcile-vfio.rules"
 
 # (class prefix, vendor, drivers) that would win the race for a device without a softdep; the driver
@@ -48,7 +48,7 @@ def wishes(
     wanted = [(f, s.where) for s in selections for f in s.all if s.spec.driver == "vfio-pci"]
     if not wanted:
         return Wishes()
-    claims = tuple(claim(f, owned) for f, _ in wanted)
+    claims = tuple(claim(f, pci, owned) for f, _ in wanted)
     given = {f.address for f, _ in wanted}
     by_id = [(f, w) for f, w in wanted if _ids_are_exact(f, given, pci)]
     by_rule = [(f, w) for f, w in wanted if (f, w) not in by_id]
@@ -73,13 +73,6 @@ def wishes(
 def _ids_are_exact(function: PciFunction, given: Iterable[object], pci: PciState) -> bool:
     """Whether every function with this id goes away anyway."""
     return all(other.address in given for other in pci if other.id == function.id)
-
-
-def claim(function: PciFunction, owned: Mapping[str, Mapping[str, str | None]]) -> Claim:
-    """Remember the driver that a function had before it was first taken."""
-    known = owned.get(str(function.address))
-    value = known or {"driver": function.driver, "id": function.id}
-    return Claim(SECTION, str(function.address), value)
 
 
 def _rivals(

@@ -1,14 +1,16 @@
-"""From a ``[[device]]`` table to the functions that it means on this host."""
+"""From a ``[[device]]`` or ``[[sriov]]`` table to the functions that it means on this host."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from backends.pci import PciFunction, PciState
 from reconciler.model import Finding, refuse
-from specs.device import Device
+from specs.device import Device, Selector
 from specs.values import PciAddress
+
+_LISTS = "reconcile --inspect lists the functions of this host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,81 +33,121 @@ class Selection:
         return self.functions + self.siblings
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What tells functions apart besides sysfs now: identities that were recorded when they could
+    still be seen (a function on vfio-pci shows no MAC address and no serial number)."""
+
+    macs: Mapping[str, Sequence[str]]
+    serials: Mapping[str, str]
+
+
+NOTHING_KNOWN = Known({}, {})
+
+
 def select_all(
-    devices: Sequence[Device], pci: PciState
+    devices: Sequence[Device], pci: PciState, known: Known = NOTHING_KNOWN
 ) -> tuple[tuple[Selection, ...], tuple[Finding, ...]]:
     """Every device that could be found, and why the others could not."""
     found, findings = [], []
     for index, device in enumerate(devices):
-        functions, finding = _select(index, device, pci)
+        functions, finding = find(f"device[{index}]", device, pci, known, device.count or 1)
         if finding is not None:
             findings.append(finding)
-        else:
-            siblings = _siblings(device, functions, pci)
-            found.append(Selection(index, device, functions, siblings))
+            continue
+        card = _card(functions, pci) if device.multifunction else functions
+        found.append(Selection(index, device, card, _siblings(device, card, pci)))
     return tuple(found), tuple(findings)
 
 
-def _select(
-    index: int, device: Device, pci: PciState
+def find(
+    where: str, wanted: Selector, pci: PciState, known: Known = NOTHING_KNOWN, count: int = 1
 ) -> tuple[tuple[PciFunction, ...], Finding | None]:
-    where = f"device[{index}]"
-    if device.address is not None:
-        return _by_address(where, device, pci)
-    matching = tuple(f for f in pci if _matches(f, device))
-    wanted = device.count or 1
-    if len(matching) == wanted:
+    """The ``count`` functions that a table selects, or why there are none."""
+    matching = tuple(f for f in pci if matches(f, wanted, known))
+    if wanted.address is not None:
+        return _by_address(where, wanted, pci, matching)
+    if len(matching) == count:
         return matching, None
     if not matching:
-        hint = "is the card in its slot, and switched on in firmware? reconcile --inspect lists all"
-        return (), refuse("device-missing", where, f"no function matches {_words(device)}", hint)
-    listed = ", ".join(str(f.address) for f in matching)
-    message = f"{_words(device)} matches {len(matching)} functions ({listed}), wanted {wanted}"
-    return (), refuse("device-ambiguous", where, message, "give the address too, or count")
+        hint = f"is the card in its slot, and switched on in firmware? {_LISTS}"
+        return (), refuse("device-missing", where, f"no function has {words(wanted)}", hint)
+    text = f"{words(wanted)} fits {len(matching)} functions ({_list(matching)}), not {count}"
+    hint = f'give one of them: address = "{matching[0].address}"; or count = {len(matching)}'
+    return (), refuse("device-ambiguous", where, text, hint)
 
 
 def _by_address(
-    where: str, device: Device, pci: PciState
+    where: str, wanted: Selector, pci: PciState, matching: Sequence[PciFunction]
 ) -> tuple[tuple[PciFunction, ...], Finding | None]:
-    assert device.address is not None
-    function = pci.get(device.address)
-    if function is not None and _matches(function, device):
+    assert wanted.address is not None
+    function = pci.get(wanted.address)
+    if function is not None and (function in matching or not _criteria(wanted)):
         return (function,), None
-    moved = [f for f in pci if _has_criteria(device) and _matches(f, device)]
-    elsewhere = _moved(moved)
+    elsewhere = f"; {words(wanted)} is now at {_list(matching)}" if matching else ""
+    if len(matching) == 1:
+        hint = f'if that is the device, set address = "{matching[0].address}"'
+    else:
+        hint = _LISTS
     if function is None:
-        message = f"there is no function {device.address}{elsewhere}"
-        return (), refuse("device-missing", where, message, _moved_hint(moved))
-    message = f"{device.address} is {function.id} ({function.subsystem}), not {_words(device)}"
-    return (), refuse("device-mismatch", where, message + elsewhere, _moved_hint(moved))
+        text = f"there is no function {wanted.address}{elsewhere}"
+        return (), refuse("device-missing", where, text, hint)
+    text = f"{wanted.address} is {_seen(function, wanted)}, not {words(wanted)}{elsewhere}"
+    return (), refuse("device-mismatch", where, text, hint)
 
 
-def _moved(moved: Sequence[PciFunction]) -> str:
-    listed = ", ".join(str(f.address) for f in moved)
-    return f"; what the spec describes is now at {listed}" if moved else ""
+def matches(function: PciFunction, wanted: Selector, known: Known = NOTHING_KNOWN) -> bool:
+    """Whether everything that the table declares, but for the address, holds for a function."""
+    key = str(function.address)
+    macs = {*function.macs, *known.macs.get(key, ())}
+    serials = {function.serial, known.serials.get(key)}
+    return (
+        (wanted.id is None or str(wanted.id) == function.id)
+        and (wanted.class_ is None or wanted.class_.matches(int(function.class_code, 16)))
+        and (wanted.slot is None or wanted.slot == function.slot)
+        and (wanted.subsystem is None or str(wanted.subsystem) == function.subsystem)
+        and (wanted.mac is None or wanted.mac in macs)
+        and (wanted.serial is None or wanted.serial in serials)
+    )
 
 
-def _moved_hint(moved: Sequence[PciFunction]) -> str:
-    if len(moved) == 1:
-        return f'if that is the device, set address = "{moved[0].address}"'
-    return "reconcile --inspect lists the functions of this host"
+def _criteria(wanted: Selector) -> dict[str, object]:
+    return {key: value for key, value in wanted.selectors.items() if key != "address"}
 
 
-def _has_criteria(device: Device) -> bool:
-    return device.id is not None
+def words(wanted: Selector) -> str:
+    """What a table asks for, without the address: ``id 10de:2489, slot 4``."""
+    return ", ".join(f"{key} {value}" for key, value in _criteria(wanted).items())
 
 
-def _matches(function: PciFunction, device: Device) -> bool:
-    return device.id is None or str(device.id) == function.id
+def _seen(function: PciFunction, wanted: Selector) -> str:
+    """The same facts of what is there."""
+    facts = {
+        "id": function.id,
+        "class": function.class_code.removeprefix("0x"),
+        "slot": function.slot or "unknown",
+        "subsystem": function.subsystem or "none",
+        "mac": ", ".join(function.macs) or "not visible",
+        "serial": function.serial or "not visible",
+    }
+    return ", ".join(f"{key} {facts[key]}" for key in _criteria(wanted))
 
 
-def _words(device: Device) -> str:
-    return f"id {device.id}" if device.id is not None else "this device"
+def _list(functions: Iterable[PciFunction]) -> str:
+    return ", ".join(str(f.address) for f in functions)
+
+
+def _card(functions: Sequence[PciFunction], pci: PciState) -> tuple[PciFunction, ...]:
+    """All functions of the cards that these belong to. VFs share a slot, but are no part of it."""
+    cards = {f.card for f in functions}
+    return tuple(f for f in pci if f.card in cards and (f in functions or f.physfn is None))
 
 
 def _siblings(
     device: Device, functions: Iterable[PciFunction], pci: PciState
 ) -> tuple[PciFunction, ...]:
+    """Ports are left out: they go to no driver of ours, and their own one blocks no group."""
     own = {f.address for f in functions}
     accepted: list[PciAddress] = [a for a in device.accept_siblings if a not in own]
-    return tuple(f for a in accepted if (f := pci.get(a)) is not None)
+    found = (pci.get(address) for address in accepted)
+    return tuple(f for f in found if f is not None and not f.is_port)

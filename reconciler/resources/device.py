@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from backends.pci import PciFunction
-from reconciler.model import Change, Claim, Effective, Finding, Pending, Unchanged
-from reconciler.passthrough import persist, safety
-from reconciler.passthrough.bind import bind_steps, release_steps
+from reconciler.model import Change, Finding, Pending, Unchanged
+from reconciler.passthrough import framebuffer, live, persist, record, safety
 from reconciler.passthrough.persist import SECTION
 from reconciler.passthrough.select import Selection, select_all
 from reconciler.resources.base import Context, Result, Wishes
 from reconciler.resources.files import change_id
-from specs.values import PciAddress
 
 
 class Devices:
@@ -24,9 +23,8 @@ class Devices:
 
     def wishes(self, ctx: Context) -> Wishes:
         """What makes functions come up on vfio-pci; nothing while any device is unsafe."""
-        selections, _ = select_all(ctx.spec.device, ctx.state.pci)
         return persist.wishes(
-            [s for s in selections if s.spec.bind == "boot"],
+            [s for s in selected(ctx) if s.spec.bind == "boot"],
             ctx.state.pci,
             ctx.owned.section(SECTION),
             builtin=ctx.state.vfio_builtin,
@@ -35,79 +33,91 @@ class Devices:
 
     def plan(self, ctx: Context, wishes: Wishes) -> Result:
         """Findings for every device, then a change for each function on the wrong driver."""
-        selections, missing = select_all(ctx.spec.device, ctx.state.pci)
-        findings = [*missing, *_findings(ctx, selections)]
-        changes, pending, same = [], [], []
+        selections, missing = select_all(
+            ctx.spec.device, ctx.state.pci, record.known(ctx.owned.section(SECTION))
+        )
+        out = _Outcome([*missing, *_findings(ctx, selections)])
         for selection in selections:
             for function in selection.all if selection.spec.bind == "boot" else ():
-                outcome = _bind(ctx, selection, function)
-                if isinstance(outcome, Change):
-                    changes.append(outcome)
-                elif isinstance(outcome, Pending):
-                    pending.append(outcome)
-                else:
-                    same.append(outcome)
-        changes += _releases(ctx, selections)
-        return Result(tuple(changes), tuple(findings), tuple(pending), tuple(same))
+                _bind(ctx, selection, function, out)
+        _release(ctx, selections, out)
+        return Result(
+            tuple(out.changes), tuple(out.findings), tuple(out.pending), tuple(out.unchanged)
+        )
 
 
 RESOURCE = Devices()
 
 
+@dataclass
+class _Outcome:
+    """What the functions of all devices add up to."""
+
+    findings: list[Finding]
+    changes: list[Change] = field(default_factory=list)
+    pending: list[Pending] = field(default_factory=list)
+    unchanged: list[Unchanged] = field(default_factory=list)
+
+    def add(self, found: live.Move) -> None:
+        """A function moves now, or later and for a reason."""
+        change, pending, finding = found
+        self.changes += [change] if change else []
+        self.pending += [pending] if pending else []
+        self.findings += [finding] if finding else []
+
+
+def selected(ctx: Context) -> tuple[Selection, ...]:
+    """The devices of the spec that were found on this host."""
+    known = record.known(ctx.owned.section(SECTION))
+    return select_all(ctx.spec.device, ctx.state.pci, known)[0]
+
+
 def _findings(ctx: Context, selections: tuple[Selection, ...]) -> Iterator[Finding]:
     state = ctx.state
     given = safety.given_away(selections)
+    arguments = _coming_arguments(ctx)
     if ctx.spec.device:
-        yield from safety.iommu_findings(state.iommu, state.pci, "device[0]")
-        yield from safety.unresolved_findings(state.needs, "device[0]")
+        leaving = [str(a) for a in ctx.spec.boot.absent_kernel_args]
+        leaving += ctx.owned.get("kernel-args", "args") or ()
+        yield from safety.iommu_findings(state.iommu, state.pci, "device[0]", leaving)
+        yield from safety.acs_findings(arguments)
+    resets = any(f.reset_methods for f in state.pci)
     for selection in selections:
-        yield from safety.accepted_findings(selection, state.pci)
-        yield from safety.group_findings(selection, given, state.iommu, state.pci)
+        yield from safety.sibling_findings(selection, state.iommu, state.pci)
+        yield from safety.function_findings(selection, state.iommu, resets_shown=resets)
+        yield from safety.group_findings(selection, given, state.iommu, state.pci, state.needs)
         yield from safety.use_findings(selection, state.needs)
+        yield from framebuffer.findings(selection, state.needs.seat, state.identity.kernel)
+        yield from record.group_changes(selection, state.pci, ctx.owned.section(SECTION))
+    words = [word for word, _ in arguments]
+    yield from safety.seat_findings(selections, state.needs, state.pci, words)
 
 
-def _bind(
-    ctx: Context, selection: Selection, function: PciFunction
-) -> Change | Pending | Unchanged:
-    address, driver = str(function.address), selection.spec.driver
-    if function.driver == driver:
-        return Unchanged(address, f"is bound to {driver}", selection.where)
-    if not ctx.state.iommu.active or ctx.state.needs.of(function.address):
-        return Pending(address, driver, function.driver or "no driver", Effective.REBOOT)
-    return Change(
-        id=f"driver:{address}",
-        kind="driver",
-        object=address,
-        field="driver",
-        before=function.driver,
-        after=driver,
-        because=selection.where,
-        steps=bind_steps(function, driver, ctx.state.pci_drivers),
-        requires=frozenset({change_id(p) for p in RESOURCE.own_paths}),
-        claims=(persist.claim(function, ctx.owned.section(SECTION)),),
-    )
+def _coming_arguments(ctx: Context) -> list[tuple[str, str]]:
+    """(argument, where) of the running line, then of the spec."""
+    found = [(word, "/proc/cmdline") for word in ctx.state.boot.running]
+    args = enumerate(ctx.spec.boot.kernel_args)
+    return found + [(str(arg), f"boot.kernel_args[{n}]") for n, arg in args]
 
 
-def _releases(ctx: Context, selections: tuple[Selection, ...]) -> Iterator[Change]:
+def _bind(ctx: Context, selection: Selection, function: PciFunction, out: _Outcome) -> None:
+    driver = selection.spec.driver
+    claim = record.claim(function, ctx.state.pci, ctx.owned.section(SECTION))
+    if function.driver != driver:
+        out.add(live.bind(ctx, function, driver, selection.where, claim, _files()))
+        return
+    reason = f"is bound to {driver}"
+    out.unchanged.append(Unchanged(str(function.address), reason, selection.where))
+    out.changes += record.refreshed(function, claim, ctx.owned.section(SECTION), selection.where)
+
+
+def _release(ctx: Context, selections: Iterable[Selection], out: _Outcome) -> None:
     """Functions that reconcile had bound and that the spec no longer names."""
     wanted = {str(f.address) for s in selections if s.spec.bind == "boot" for f in s.all}
-    for address, record in ctx.owned.section(SECTION).items():
+    for address, kept in ctx.owned.section(SECTION).items():
         if address not in wanted:
-            yield _release(ctx, address, record["driver"])
+            out.add(live.release(ctx, address, kept, _files()))
 
 
-def _release(ctx: Context, address: str, driver: str | None) -> Change:
-    function = ctx.state.pci.get(PciAddress.parse(address))
-    steps = release_steps(function, driver) if function is not None else ()
-    return Change(
-        id=f"driver:{address}",
-        kind="driver",
-        object=address,
-        field="driver",
-        before=function.driver if function else None,
-        after=driver,
-        because="no longer in the spec",
-        steps=steps,
-        requires=frozenset({change_id(p) for p in RESOURCE.own_paths}),
-        claims=(Claim(SECTION, address, None),),
-    )
+def _files() -> frozenset[str]:
+    return frozenset(change_id(path) for path in RESOURCE.own_paths)

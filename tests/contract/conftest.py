@@ -58,7 +58,7 @@ def case(request: pytest.FixtureRequest, memory_path: Path) -> Case:
     if request.param == "simulator":
         simulated_host(memory_path)
         kernel = SimKernel(memory_path, vf_driver="nvme")
-        return Case(kernel, NIC, TWIN, "e1000e", PORT, PF, "nvme")
+        return Case(kernel, NIC, TWIN, "e1000e", PORT, PF, ("nvme",))
     real: LabMachine = request.getfixturevalue("real_kernel")
     above = real.guest.out(f"basename $(dirname $(realpath /sys/bus/pci/devices/{NIC}))")
-    return Case(real, NIC, TWIN, "e1000e", above.strip(), PF, "nvme")
+    return Case(real, NIC, TWIN, "e1000e", above.strip(), PF, ("nvme", None))

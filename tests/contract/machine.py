@@ -86,7 +86,8 @@ class Case:
     """A machine and the addresses that the tests work with.
 
     ``nic`` and ``twin`` have one id and the driver ``host_driver``; ``bridge`` is a PCIe port;
-    ``pf`` has SR-IOV, ``vf_driver`` is what takes its VFs where nothing is told.
+    ``pf`` has SR-IOV; its VFs get one of ``vf_drivers`` when nothing is told (QEMU's NVMe VFs are
+    offline at first, so that nvme may give up on them).
     """
 
     machine: Machine
@@ -95,4 +96,4 @@ class Case:
     host_driver: str
     bridge: str
     pf: str
-    vf_driver: str
+    vf_drivers: tuple[str | None, ...]

@@ -81,7 +81,7 @@ def test_without_autoprobe_vfs_stay_free_and_an_override_takes_them(case: Case) 
 
 def test_with_autoprobe_the_host_driver_takes_them(case: Case) -> None:
     set_count(case, "1")
-    assert case.machine.driver(vf(case, 0)) == case.vf_driver
+    assert case.machine.driver(vf(case, 0)) in case.vf_drivers
 
 
 def test_vfs_have_groups_of_their_own(case: Case) -> None:

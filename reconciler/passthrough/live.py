@@ -1,0 +1,109 @@
+"""Moving functions between drivers now: when that is safe, and what undoes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from backends.iommu import uses_kernel_dma
+from backends.pci import PciFunction
+from reconciler.model import Change, Claim, Effective, Finding, Pending, note
+from reconciler.passthrough.bind import bind_steps, release_steps
+from reconciler.passthrough.record import SECTION
+from reconciler.resources.base import Context
+from specs.values import PciAddress
+
+# At most one change, or what is pending and a note on why.
+Move = tuple[Change | None, Pending | None, Finding | None]
+
+
+def obstacle(ctx: Context, function: PciFunction) -> str:
+    """Why a function cannot leave its driver now; empty if it can."""
+    state = ctx.state
+    uses = state.needs.of(function.address)
+    if uses:
+        return f"it is in use now: {', '.join(map(str, uses))}"
+    if function.driver is None or uses_kernel_dma(function.driver):
+        return ""
+    # Taking a function from vfio-pci waits until its VM closes it, and asks the guest to give it
+    # up: drivers/vfio/vfio_main.c vfio_unregister_group_dev.
+    users = state.iommu.vfio_users
+    if users is None:
+        return f"{function.driver} does not tell whether a VM has it open"
+    return f"{users} functions are open through vfio-pci: a running VM may have it" if users else ""
+
+
+def bind(
+    ctx: Context,
+    function: PciFunction,
+    driver: str,
+    because: str,
+    claim: Claim,
+    requires: frozenset[str],
+) -> Move:
+    """The change that moves a function to ``driver`` now; or what is pending, and why."""
+    address = str(function.address)
+    pending = Pending(address, driver, function.driver or "no driver", Effective.REBOOT)
+    if not ctx.state.iommu.active and not uses_kernel_dma(driver):
+        return None, pending, None  # groups-unknown says so
+    why = obstacle(ctx, function)
+    if why:
+        text = f"{address} goes to {driver} at the next boot, not now: {why}"
+        return None, pending, note("bind-at-reboot", because, text)
+    change = Change(
+        id=f"driver:{address}",
+        kind="driver",
+        object=address,
+        field="driver",
+        before=function.driver,
+        after=driver,
+        because=because,
+        steps=bind_steps(function, driver, ctx.state.pci_drivers),
+        requires=requires,
+        claims=(claim,),
+    )
+    return change, None, None
+
+
+def release(
+    ctx: Context, address: str, record: Mapping[str, Any], requires: frozenset[str]
+) -> Move:
+    """Give back a function that reconcile had taken and that the spec no longer names."""
+    function = ctx.state.pci.get(PciAddress.parse(address))
+    driver = None if record.get("driver") is None else str(record["driver"])
+    if function is None or function.id != record.get("id"):
+        return _give_up(address, "hardware that is gone"), None, None
+    steps = release_steps(function, driver)
+    moves = function.driver is not None and function.driver != driver
+    why = obstacle(ctx, function) if moves else ""
+    if why:
+        pending = Pending(address, driver or "no driver", str(function.driver), Effective.REBOOT)
+        text = f"{address} goes back to {driver or 'no driver'} at the next boot, not now: {why}"
+        return None, pending, note("release-at-reboot", address, text)
+    change = Change(
+        id=f"driver:{address}",
+        kind="driver",
+        object=address,
+        field="driver",
+        before=function.driver,
+        after=driver,
+        because="no longer in the spec",
+        steps=steps,
+        requires=requires,
+        claims=(Claim(SECTION, address, None),),
+    )
+    return change, None, None
+
+
+def _give_up(address: str, before: str) -> Change:
+    return Change(
+        id=f"driver:{address}",
+        kind="driver",
+        object=address,
+        field="record",
+        before=before,
+        after=None,
+        because="no longer in the spec",
+        steps=(),
+        claims=(Claim(SECTION, address, None),),
+    )
