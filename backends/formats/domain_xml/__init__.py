@@ -12,7 +12,7 @@ from backends.formats.domain_xml.edit import (
     restore,
 )
 from backends.formats.domain_xml.secrets import merge, strip
-from backends.formats.domain_xml.tree import DomainXmlError, parse, serialise
+from backends.formats.domain_xml.tree import DomainXmlError, parse, serialise, uuid
 from backends.formats.domain_xml.wanted import Evdev, Hostdev, Shmem, Topology, Wanted
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "restore",
     "serialise",
     "strip",
+    "uuid",
 ]

@@ -146,3 +146,8 @@ def text_of(node: _Element | None) -> str:
 
 def _blank(text: str | None) -> bool:
     return not (text or "").strip()
+
+
+def uuid(xml: str) -> str | None:
+    """The UUID of a definition, or None. Raises DomainXmlError."""
+    return text_of(parse(xml).find("uuid")) or None

@@ -1,0 +1,217 @@
+"""All domains of a host, read with one virsh process however many there are.
+
+``virsh list`` tells names and states, ``virsh dumpxml`` one definition at a time. Where the
+connection says in which folder libvirt keeps its definitions, their names are known before virsh
+starts, so one process reads them all; what the list knows beyond that takes a second one.
+Nothing secret is read: dumpxml without --security-info leaves passwords out (virsh(1)).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+from backends.libvirt import script
+from backends.libvirt.state import DomainState, LibvirtState
+from backends.reader import CaptureError, Done, NeedsRoot, Reader
+
+NOT_ASKED = "none"
+TIMEOUT = 120.0  # a cold capabilities cache makes libvirt probe every QEMU binary first
+
+_ALL = "list --all --uuid --name"
+_SETS = {
+    "running": "list --all --uuid --state-running",
+    "paused": "list --all --uuid --state-paused",
+    "active": "list --uuid",
+    "transient": "list --all --uuid --transient",
+    "autostart": "list --all --uuid --autostart",
+    "managed save": "list --all --uuid --with-managed-save",
+    "snapshots": "list --all --uuid --with-snapshot",
+}
+_HOST = ("version", "capabilities")
+
+
+def observe_libvirt(reader: Reader, uri: str) -> LibvirtState:
+    """What one connection shows; a connection that fails is a state, not an error."""
+    if uri == NOT_ASKED:
+        return LibvirtState(uri, reason="not-asked", message="libvirt is left out (--connect none)")
+    commands = [_ALL, *_SETS.values(), *_HOST, *_expected(reader, uri)]
+    first, *rest = script.fitting(commands)
+    done = reader.output(script.argv(uri, first), timeout=TIMEOUT)
+    if done is None or done.rc != 0:
+        return _failure(uri, done)
+    found = dict(zip(first, script.answers(done.out, len(first)), strict=True))
+    found.update(_more(reader, uri, rest))
+    return _complete(reader, uri, found)
+
+
+def _complete(reader: Reader, uri: str, found: dict[str, str]) -> LibvirtState:
+    """The state, after a second process for definitions that the first did not get."""
+    listed = [_Listed.parse(line) for line in found[_ALL].splitlines() if line.strip()]
+    sets = {name: set(found[command].split()) for name, command in _SETS.items()}
+    texts = _by_uuid(found)
+    missing = [
+        _dump(domain.uuid, live)
+        for domain in listed
+        for live in (False, True)
+        if _needed(domain, live, sets) and (domain.uuid, live) not in texts
+    ]
+    texts.update(_by_uuid(_more(reader, uri, list(script.fitting(missing)))))
+    models, user = _security(found["capabilities"])
+    version, hypervisor = _versions(found["version"])
+    domains = (_domain(domain, sets, texts) for domain in listed)
+    return LibvirtState(
+        uri=uri,
+        version=version,
+        hypervisor=hypervisor,
+        security_models=models,
+        qemu_user=user,
+        domains=tuple(sorted((d for d in domains if d is not None), key=lambda d: d.name)),
+    )
+
+
+def _more(reader: Reader, uri: str, batches: Sequence[Sequence[str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for batch in batches:
+        done = reader.output(script.argv(uri, batch), timeout=TIMEOUT)
+        if done is not None:
+            found.update(zip(batch, script.answers(done.out, len(batch)), strict=True))
+    return found
+
+
+# -- names that are known before
+
+
+def _expected(reader: Reader, uri: str) -> list[str]:
+    """A dumpxml for each definition and each running domain in libvirt's folders."""
+    wishes: list[str] = []
+    for folder, live in zip(_folders(uri), (False, True), strict=False):
+        for name in _names(reader, folder):
+            option = "" if live else " --inactive"
+            wishes.append(f"dumpxml{option} --domain={script.quote(name)}")
+    return wishes
+
+
+def _folders(uri: str) -> tuple[str, ...]:
+    """Where the QEMU driver keeps definitions and the status of what runs (drvqemu.rst)."""
+    parts = urlsplit(uri)
+    if (parts.scheme, parts.netloc) != ("qemu", ""):
+        return ()
+    if parts.path == "/system" and not parts.query:
+        return "/etc/libvirt/qemu", "/run/libvirt/qemu"
+    root = parse_qs(parts.query).get("root")
+    if parts.path == "/embed" and root:
+        return f"{root[0]}/etc/qemu", f"{root[0]}/run/qemu"
+    return ()
+
+
+def _names(reader: Reader, folder: str) -> list[str]:
+    """Domain names by file name. All digits could be taken for an id: such take the second way."""
+    try:
+        files = reader.list(folder)
+    except (NeedsRoot, CaptureError):
+        return []
+    names = [file.removesuffix(".xml") for file in files if file.endswith(".xml")]
+    return [name for name in names if not name.isdigit() and name.isprintable()]
+
+
+# -- what came back
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    uuid: str
+    name: str
+
+    @classmethod
+    def parse(cls, line: str) -> _Listed:
+        """A line of ``list --uuid --name``: the UUID, white space, the name."""
+        uuid, _, name = line.strip().partition(" ")
+        return cls(uuid, name.strip())
+
+
+def _dump(uuid: str, live: bool) -> str:
+    return f"dumpxml {uuid}" if live else f"dumpxml --inactive {uuid}"
+
+
+# libvirt prints the name and the UUID first, before anything that a user wrote.
+_UUID = re.compile(r"<uuid>([0-9a-f-]{36})</uuid>")
+
+
+def _by_uuid(found: dict[str, str]) -> dict[tuple[str, bool], str]:
+    """Definitions by UUID and whether they are live, whatever name led to them."""
+    texts = {}
+    for command, text in found.items():
+        uuid = _UUID.search(text) if command.startswith("dumpxml") else None
+        if uuid is not None:
+            texts[uuid[1], "--inactive" not in command] = text + "\n"
+    return texts
+
+
+def _needed(domain: _Listed, live: bool, sets: dict[str, set[str]]) -> bool:
+    return domain.uuid in sets["active"] if live else domain.uuid not in sets["transient"]
+
+
+def _domain(
+    domain: _Listed, sets: dict[str, set[str]], texts: dict[tuple[str, bool], str]
+) -> DomainState | None:
+    """None when the domain was gone before its definition could be read."""
+    uuid = domain.uuid
+    persistent = uuid not in sets["transient"]
+    inactive = texts.get((uuid, False)) if persistent else None
+    live = texts.get((uuid, True)) if uuid in sets["active"] else None
+    if inactive is None and live is None:
+        return None
+    return DomainState(
+        name=domain.name,
+        uuid=uuid,
+        state=_state(uuid, sets),
+        persistent=persistent,
+        autostart=uuid in sets["autostart"],
+        managed_save=uuid in sets["managed save"],
+        snapshots=uuid in sets["snapshots"],
+        inactive=inactive,
+        live=live,
+    )
+
+
+def _state(uuid: str, sets: dict[str, set[str]]) -> str:
+    for state in ("running", "paused"):
+        if uuid in sets[state]:
+            return state
+    return "other" if uuid in sets["active"] else "shut off"
+
+
+def _versions(text: str) -> tuple[str, str]:
+    """libvirt's version and the hypervisor's, from ``virsh version``."""
+    library = re.search(r"libvirt (\d[\w.]*)", text)
+    running = re.search(r"hypervisor: (.+)", text)
+    return library[1] if library else "", running[1].strip() if running else ""
+
+
+def _security(text: str) -> tuple[tuple[str, ...], int | None]:
+    """Security models and QEMU's uid, from ``virsh capabilities`` (formatcaps.rst)."""
+    models = tuple(re.findall(r"<model>(selinux|apparmor|dac)</model>", text))
+    user = re.search(r"<baselabel type='kvm'>\+(\d+):\+\d+</baselabel>", text)
+    return models, int(user[1]) if user else None
+
+
+# -- connections that fail
+
+_REASONS = (
+    ("denied", r"permission denied|authentication (failed|unavailable)|access denied|polkit"),
+    ("no-daemon", r"no such file or directory|connection refused|failed to connect socket"),
+)
+
+
+def _failure(uri: str, done: Done | None) -> LibvirtState:
+    if done is None:
+        return LibvirtState(uri, reason="no-virsh", message="virsh is not installed")
+    lines = [line.removeprefix("error:").strip() for line in done.err.splitlines()]
+    # The first line only says that connecting failed; the next says why.
+    told = [line for line in lines if line and "failed to connect to the hypervisor" not in line]
+    message = told[0] if told else "virsh failed"
+    matching = (word for word, pattern in _REASONS if re.search(pattern, message, re.IGNORECASE))
+    return LibvirtState(uri, reason=next(matching, "failed"), message=message)
