@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backends.files import read_regular
-from reconciler.model import Plan
+from reconciler import trust
+from reconciler.model import Finding, Plan
 from reconciler.observe import HostState, observe, observe_identity
 from reconciler.ownership import Owned
 from reconciler.plan import build
@@ -31,6 +32,7 @@ class Session:
     base_dir: str
     documents: Mapping[str, bytes]
     source: Source
+    files: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, path: str, source: Source) -> Session:
@@ -47,6 +49,7 @@ class Session:
             base_dir=loaded.base_dir,
             documents=_documents(loaded),
             source=source,
+            files=loaded.files,
         )
 
     @classmethod
@@ -72,7 +75,15 @@ class Session:
             base_dir=self.base_dir,
             documents=self.documents,
         )
-        return build(ctx, spec_digest=self.spec_digest)
+        plan = build(ctx, spec_digest=self.spec_digest)
+        return replace(plan, findings=(*self._trust(), *plan.findings))
+
+    def _trust(self) -> tuple[Finding, ...]:
+        """Only root itself, on the machine that it is about to change, has this to lose."""
+        host = self.source.host
+        if host is None or not host.live or os.geteuid() != 0:
+            return ()
+        return tuple(trust.findings(self.files))
 
     def observe(self) -> HostState:
         """Everything that a plan may depend on, as it is now."""
