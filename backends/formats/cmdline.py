@@ -134,17 +134,16 @@ def splices(raw: str, remove: Sequence[str], add: Sequence[str]) -> list[Splice]
     _check(words, add)
     plan = _plan(words, remove, add)
     out: list[Splice] = []
-    started = False  # whether a word stands before this place in the new line
+    last: int | None = None  # the old word that the new line has got to
     for index in range(len(spans) + 1):
         new = plan.new.get(index, [])
         if index in plan.gone:
-            out.append(_replaced(spans, index, new, started))
-            started |= bool(new)
-            continue
-        if new:
-            out.append(_inserted(spans, index, new, started))
-        started |= bool(new) or index < len(spans)
-    return out
+            out.append(_replaced(spans, index, new, last is not None))
+        elif new:
+            out.append(_inserted(spans, index, new, last))
+        if index < len(spans) and (new or index not in plan.gone):
+            last = index
+    return sorted(out)
 
 
 def raw_words(raw: str) -> list[str]:
@@ -175,12 +174,14 @@ def _replaced(spans: _Spans, index: int, new: list[str], started: bool) -> Splic
     return start, (spans[index + 1][0] if index + 1 < len(spans) else end), ""
 
 
-def _inserted(spans: _Spans, index: int, new: list[str], started: bool) -> Splice:
-    """New words before the old one at ``index``, or at the end."""
-    if index < len(spans) and not started:
+def _inserted(spans: _Spans, index: int, new: list[str], last: int | None) -> Splice:
+    """New words behind the old one at ``last``; else before the one at ``index``, or alone."""
+    if last is not None:
+        return spans[last][1], spans[last][1], " " + join(new)
+    if index < len(spans):
         return spans[index][0], spans[index][0], join(new) + " "
-    at = spans[index - 1][1] if spans else 0
-    return at, at, " " * started + join(new)
+    at = spans[-1][1] if spans else 0
+    return at, at, join(new)
 
 
 @dataclass(frozen=True, slots=True)
