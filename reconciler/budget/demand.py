@@ -1,0 +1,95 @@
+"""What each VM of the spec asks of CPUs and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from specs.values import CpuSet, PageSize
+from specs.vm import Vm
+
+
+@dataclass(frozen=True, slots=True)
+class VmDemand:
+    """One VM. ``vcpupin`` by vCPU; ``vcpus`` is None where nothing says how many there are;
+    ``nodes`` are those that its memory must come from (numatune); ``devices`` says on which node
+    each of its devices is, where that is known."""
+
+    where: str
+    name: str
+    vcpus: int | None
+    vcpupin: tuple[CpuSet, ...]
+    emulatorpin: CpuSet | None
+    iothreadpin: tuple[CpuSet, ...]
+    memory_kib: int | None
+    page: PageSize | None
+    nodes: frozenset[int]
+    strict: bool
+    devices: tuple[tuple[str, int], ...]
+    autostart: bool
+
+    @property
+    def pinned(self) -> CpuSet:
+        """All CPUs that its vCPUs are pinned to."""
+        return CpuSet(cpu for pin in self.vcpupin for cpu in pin)
+
+    @property
+    def pages(self) -> int:
+        """How many huge pages its memory takes."""
+        if self.page is None or self.memory_kib is None:
+            return 0
+        return -(-self.memory_kib // self.page.kib)
+
+    @property
+    def every_pin(self) -> tuple[tuple[str, CpuSet], ...]:
+        """Every pin with its spec path."""
+        base = f"{self.where}.cputune"
+        pins = [(f"{base}.vcpupin[{i}]", pin) for i, pin in enumerate(self.vcpupin)]
+        if self.emulatorpin is not None:
+            pins.append((f"{base}.emulatorpin", self.emulatorpin))
+        pins += [(f"{base}.iothreadpin[{i}]", pin) for i, pin in enumerate(self.iothreadpin)]
+        return tuple(pins)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What an existing domain has of its own, for what the spec leaves alone."""
+
+    vcpus: int | None = None
+    vcpupin: tuple[CpuSet, ...] = ()
+    memory_kib: int | None = None
+    page_kib: int | None = None
+    autostart: bool = False
+
+
+def demand(
+    index: int, vm: Vm, device_nodes: Mapping[str, int], present: Present | None = None
+) -> VmDemand:
+    """The demand of one ``[[vm]]``. ``device_nodes`` is by the device's name in the spec."""
+    has = present or Present()
+    tune, memory = vm.cputune, vm.memory
+    topology = None if vm.topology is None else vm.topology.vcpus
+    numa = memory.numatune
+    page = memory.hugepages or (PageSize.from_kib(has.page_kib) if has.page_kib else None)
+    return VmDemand(
+        where=f"vm[{index}]",
+        name=vm.name,
+        vcpus=vm.vcpu or topology or has.vcpus or len(tune.vcpupin) or None,
+        vcpupin=tune.vcpupin or has.vcpupin,
+        emulatorpin=tune.emulatorpin,
+        iothreadpin=tune.iothreadpin,
+        memory_kib=memory.size.kib if memory.size else has.memory_kib,
+        page=page,
+        nodes=frozenset(numa.nodeset) if numa else frozenset(),
+        strict=numa is not None and numa.mode in ("strict", "restrictive"),
+        devices=tuple((name, device_nodes[name]) for name in vm.devices if name in device_nodes),
+        autostart=has.autostart if vm.autostart is None else vm.autostart,
+    )
+
+
+def demands(
+    vms: Sequence[Vm], device_nodes: Mapping[str, int], present: Mapping[str, Present] | None = None
+) -> tuple[VmDemand, ...]:
+    """Every VM of the spec; ``present`` is by domain name."""
+    has = present or {}
+    return tuple(demand(i, vm, device_nodes, has.get(vm.name)) for i, vm in enumerate(vms))

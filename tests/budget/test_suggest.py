@@ -1,0 +1,86 @@
+"""Suggested pins and sets."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends.cpu import observe_cpus
+from backends.memory import observe_memory
+from reconciler.budget.sets import cores, nodes_of
+from reconciler.budget.suggest import suggest_isolated, suggest_pins
+from specs.values import CpuSet
+from tests.budget.hosts import host
+from tests.topology.maps import CPU, NODES, MapReader, machine
+
+ALL = CpuSet(range(16))
+
+
+def test_threads_of_a_core_stand_side_by_side_on_the_node_asked_for() -> None:
+    cpus, memory = host()
+    assert suggest_pins(4, ALL, [1], cpus, memory) == (4, 12, 5, 13)
+
+
+def test_the_next_node_is_used_when_the_near_one_is_full() -> None:
+    cpus, memory = host()
+    chosen = suggest_pins(10, ALL - CpuSet((4, 12)), [1], cpus, memory)
+    assert set(chosen[:6]) == {5, 6, 7, 13, 14, 15}
+    assert nodes_of(CpuSet(chosen[6:]), cpus) == {0}
+
+
+def test_the_nearest_of_several_nodes_comes_second() -> None:
+    files = machine(nodes=3, cores=1, threads=1)
+    files[f"{NODES}/node1/distance"] = "30 10 12\n"
+    reader = MapReader(files)
+    cpus, memory = observe_cpus(reader), observe_memory(reader)
+    assert suggest_pins(2, CpuSet(range(3)), [0], cpus, memory) == (0, 2)
+
+
+def test_one_cache_is_preferred_when_it_is_large_enough() -> None:
+    files = machine(nodes=1, cores=6, threads=1)
+    for cpu, share in {0: "0-1", 1: "0-1", 2: "2-5", 3: "2-5", 4: "2-5", 5: "2-5"}.items():
+        files[f"{CPU}/cpu{cpu}/cache/index3/shared_cpu_list"] = share
+    reader = MapReader(files)
+    cpus, memory = observe_cpus(reader), observe_memory(reader)
+    assert suggest_pins(3, CpuSet(range(6)), [], cpus, memory) == (2, 3, 4)
+    assert suggest_pins(2, CpuSet(range(6)), [], cpus, memory) == (0, 1)
+
+
+def test_an_odd_number_takes_one_thread_of_the_last_core() -> None:
+    cpus, memory = host()
+    assert suggest_pins(3, ALL, [0], cpus, memory) == (0, 8, 1)
+
+
+def test_too_few_cpus_give_no_suggestion() -> None:
+    cpus, memory = host()
+    assert suggest_pins(17, ALL, [0], cpus, memory) == ()
+    assert suggest_pins(2, CpuSet((99, 98)), [0], cpus, memory) == ()
+
+
+@given(st.sets(st.integers(0, 15)), st.integers(0, 16), st.sampled_from([(), (0,), (1,), (0, 1)]))
+def test_a_suggestion_is_usable_local_and_whole_where_that_is_possible(
+    usable: set[int], count: int, near: tuple[int, ...]
+) -> None:
+    cpus, memory = host()
+    allowed = CpuSet(usable)
+    chosen = suggest_pins(count, allowed, near, cpus, memory)
+    assert len(chosen) == (count if count <= len(allowed) else 0)
+    assert len(set(chosen)) == len(chosen)
+    assert CpuSet(chosen) <= allowed
+    local = CpuSet(c.number for c in cpus.cpus if not near or c.node in near) & allowed
+    if count <= len(local):
+        assert CpuSet(chosen) <= local
+        whole = [core for core in cores(cpus) if core <= local]
+        if count % 2 == 0 and count <= 2 * len(whole):
+            assert all(core <= CpuSet(chosen) for core in whole if core & CpuSet(chosen))
+    else:
+        assert not chosen or local <= CpuSet(chosen)
+
+
+def test_the_host_keeps_a_core_of_every_node_and_two_at_least() -> None:
+    two_nodes, _ = host()
+    assert suggest_isolated(two_nodes) == (ALL - CpuSet((0, 8, 4, 12)), CpuSet((0, 8, 4, 12)))
+    one_node, _ = host(nodes=1, cores=4, threads=2)
+    assert suggest_isolated(one_node) == (CpuSet((2, 3, 6, 7)), CpuSet((0, 1, 4, 5)))
+    small, _ = host(nodes=1, cores=2, threads=1)
+    assert suggest_isolated(small) == (CpuSet(), CpuSet())

@@ -1,0 +1,197 @@
+"""Findings about pins, nodes and hugepages of VMs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backends.cpu import observe_cpus
+from backends.memory import observe_memory
+from reconciler.budget.demand import Present, demand
+from reconciler.budget.page_demand import demand_findings, supply
+from reconciler.budget.pages import targets
+from reconciler.budget.sets import cpu_sets
+from reconciler.budget.vm_checks import Board, vm_findings
+from reconciler.model import Finding
+from specs.hugepages import Hugepages
+from specs.values import CpuSet, PageSize
+from specs.vm import Vm
+from tests.budget.hosts import asked, board, codes, cpu_table, host, pages_table, vm
+from tests.topology.maps import CPU, MapReader, machine
+
+ISOLATED, RESERVED = "2-7,10-15", "0-1,8-9"
+
+
+def found(*vms: Vm, isolated: str = ISOLATED, **nodes: int) -> list[Finding]:
+    return list(vm_findings(asked(*vms, **nodes), board(isolated, RESERVED if isolated else "")))
+
+
+def test_good_pins_have_no_findings() -> None:
+    tune = {"emulatorpin": "0-1", "iothreadpin": ["8"]}
+    memory = {"numatune": {"nodeset": "0"}}
+    good = vm("a", ["2", "10"], cputune=tune, memory=memory, devices=["gpu"])
+    assert found(good, vm("b", ["5", "13"]), gpu=0) == []
+
+
+def test_pins_beyond_the_last_cpu_or_offline() -> None:
+    (finding,) = found(vm("a", ["2", "10,99"]))
+    assert codes([finding]) == ["refuse cpu-out-of-range vm[0].cputune.vcpupin[1]"]
+    assert finding.hint == 'write "10"'
+    reader = MapReader(machine() | {f"{CPU}/online": "0-14\n"})
+    cpus = observe_cpus(reader)
+    offline = Board(cpu_sets(cpu_table(), cpus), CpuSet(), cpus, observe_memory(reader))
+    findings = vm_findings(asked(vm("a", ["15"])), offline)
+    assert codes(findings) == ["warn cpu-offline vm[0].cputune.vcpupin[0]"]
+
+
+def test_pins_outside_the_isolated_set_come_with_better_ones() -> None:
+    (finding,) = found(vm("a", ["0", "10"], devices=["gpu"]), gpu=0)
+    assert codes([finding]) == ["warn pin-outside-isolated vm[0].cputune.vcpupin"]
+    assert finding.message == "a is pinned to CPU 0, outside the isolated 2-7,10-15"
+    assert finding.hint == 'write vcpupin = ["2", "10"]'
+
+
+def test_two_vms_on_one_cpu() -> None:
+    findings = found(vm("a", ["2", "10"]), vm("b", ["10", "3"]))
+    assert codes(findings)[0] == "warn pin-overlap vm[1].cputune.vcpupin"
+    assert findings[0].message == "a and b are both pinned to CPU 10"
+
+
+def test_one_vm_twice_on_one_cpu_and_qemu_among_the_vcpus() -> None:
+    findings = found(vm("a", ["2", "2"], cputune={"emulatorpin": "1-2"}))
+    assert codes(findings) == [
+        "warn pin-overlap vm[0].cputune.vcpupin[1]",
+        "note pin-overlap vm[0].cputune.emulatorpin",
+    ]
+    assert findings[1].hint == 'write "1"'
+
+
+def test_floating_over_a_set_is_no_overlap() -> None:
+    assert found(vm("a", ["2-3,10-11", "2-3,10-11"])) == []
+
+
+def test_two_vms_on_the_threads_of_one_core() -> None:
+    findings = found(vm("a", ["2"]), vm("b", ["10"]), vm("c", ["3", "11"]))
+    assert codes(findings) == ["warn smt-split vm[1].cputune.vcpupin"]
+    assert "share cores: CPUs 2,10 are their threads" in findings[0].message
+
+
+def test_a_vm_that_floats_while_cpus_are_isolated() -> None:
+    (finding,) = found(vm("a", vcpu=2, devices=["gpu"]), gpu=1)
+    assert codes([finding]) == ["warn unpinned vm[0].cputune"]
+    assert finding.hint == 'write vcpupin = ["4", "12"]'
+    assert found(vm("a", vcpu=2), isolated="") == []
+
+
+def test_suggestions_leave_the_cpus_of_other_vms_alone() -> None:
+    findings = found(vm("a", ["2", "10"]), vm("b", vcpu=2, devices=["gpu"]), gpu=0)
+    assert [f.hint for f in findings] == ['write vcpupin = ["3", "11"]']
+
+
+def test_a_vm_whose_last_vcpus_float() -> None:
+    (finding,) = found(vm("a", ["2", "10"], vcpu=4))
+    assert finding.message.startswith("from vCPU 2 on a is not pinned, while CPUs 2-7,10-15 are")
+
+
+def test_device_vcpus_and_memory_on_different_nodes() -> None:
+    remote = vm("a", ["2", "10"], devices=["gpu"], memory={"numatune": {"nodeset": "0"}})
+    (finding,) = found(remote, gpu=1)
+    assert codes([finding]) == ["warn numa-remote vm[0]"]
+    assert finding.message == (
+        "a: device gpu is on node 1, its vCPUs on node 0 (distance 21); "
+        "device gpu is on node 1, its memory on node 0 (distance 21)"
+    )
+    assert finding.hint == 'write vcpupin = ["4", "12"]'
+
+
+def test_memory_away_from_the_vcpus() -> None:
+    (finding,) = found(vm("a", ["2", "10"], memory={"numatune": {"nodeset": "1"}}))
+    assert finding.message == "a: its vCPUs are on node 0, its memory on node 1 (distance 21)"
+
+
+def test_memory_of_a_floating_vm_away_from_its_device() -> None:
+    floating = vm("a", devices=["gpu"], memory={"numatune": {"nodeset": "0"}})
+    (finding,) = found(floating, isolated="", gpu=1)
+    assert finding.hint == 'write numatune = { mode = "strict", nodeset = "1" }'
+
+
+def test_a_vm_over_both_nodes_is_at_home_on_both() -> None:
+    both = vm("a", ["2", "4"], devices=["gpu"], memory={"numatune": {"nodeset": "0-1"}})
+    assert found(both, gpu=1) == []
+
+
+def test_what_the_spec_leaves_alone_is_taken_from_the_domain() -> None:
+    has = Present(vcpus=4, vcpupin=(CpuSet((2,)),), memory_kib=2048, page_kib=2048)
+    one = demand(0, vm("a"), {}, has)
+    assert (one.vcpus, one.pinned, one.pages) == (4, CpuSet((2,)), 1)
+
+
+def test_many_vms_are_no_work() -> None:
+    large = board("16-2047", "0-15", nodes=8, cores=128, threads=2)
+    many = [vm(f"vm{i}", [str(cpu) for cpu in range(16 + i, 32 + i)]) for i in range(60)]
+    assert list(vm_findings(asked(*many), large))
+
+
+# -- hugepages
+
+
+def pages(*vms: Vm, table: Hugepages | None = None) -> list[Finding]:
+    _, memory = host()
+    wanted = targets(table or pages_table({"size": "1G", "count": 16}))
+    return list(demand_findings(asked(*vms), wanted, memory))
+
+
+def big(name: str, size: str = "16G", node: str | None = None, **keys: Any) -> Vm:
+    memory: dict[str, object] = {"size": size, "hugepages": "1G"}
+    if node is not None:
+        memory["numatune"] = {"mode": "strict", "nodeset": node}
+    return vm(name, memory=memory, **keys)
+
+
+def test_a_vm_that_fits_and_one_that_never_will() -> None:
+    assert pages(big("a")) == []
+    (finding,) = pages(big("a", "17G"))
+    assert codes([finding]) == ["refuse vm-exceeds-hugepages vm[0].memory"]
+    assert finding.message == "a needs 17 huge pages of 1G for its 17G; there are 16"
+    assert finding.hint == "write count = 17 for size 1G in [[hugepages.pages]]"
+
+
+def test_pages_that_nobody_declared() -> None:
+    (finding,) = pages(vm("a", memory={"size": "4M", "hugepages": "2M"}))
+    assert finding.message.endswith("there are none")
+
+
+def test_vms_that_start_with_the_host_need_room_together() -> None:
+    (finding,) = pages(big("a", "9G", autostart=True), big("b", "9G", autostart=True))
+    assert codes([finding]) == ["refuse vm-exceeds-hugepages vm[1].memory"]
+    assert "a, b start with the host and need 18 huge pages of 1G together" in finding.message
+
+
+def test_vms_that_may_take_turns_only_warn() -> None:
+    (finding,) = pages(big("a", "9G", autostart=True), big("b", "9G"))
+    assert codes([finding]) == ["warn vm-exceeds-hugepages vm[1].memory"]
+
+
+def test_pages_of_the_node_that_the_memory_must_come_from() -> None:
+    table = pages_table(*({"size": "1G", "count": 8, "node": n} for n in (0, 1)))
+    assert pages(big("a", node="0-1"), table=table) == []
+    (finding,) = pages(big("a", node="1"), table=table)
+    assert finding.message.endswith("there are 8 on node 1")
+    findings = pages(
+        big("a", "5G", "0", autostart=True), big("b", "5G", "0", autostart=True), table=table
+    )
+    assert codes(findings) == ["refuse vm-exceeds-hugepages vm[1].memory"]
+    assert "1G on node 0 together" in findings[0].message
+
+
+def test_pages_without_a_node_are_spread() -> None:
+    _, memory = host()
+    wanted = targets(pages_table({"size": "1G", "count": 16}))
+    assert supply(PageSize.parse("1G"), wanted, memory, node=1) == 8
+    assert supply(PageSize.parse("2M"), wanted, memory) == 0
+
+
+def test_an_undeclared_pool_counts_as_it_is() -> None:
+    files = machine()
+    files["/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"] = "7\n"
+    memory = observe_memory(MapReader(files))
+    assert supply(PageSize.parse("2M"), (), memory) == 7
