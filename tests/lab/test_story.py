@@ -1,0 +1,202 @@
+"""The whole story of the README, on real machines: a spec, a plan, a changed host, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from . import observe
+from .base import HERE
+from .flavours import named
+from .guest import Guest
+from .machines import CARD, HDA, NIC, NIC_NODE1, NIC_TWIN, XHCI
+from .observe import Entry
+from .report import Steps
+from .tool import SPEC, Reconcile
+
+pytestmark = pytest.mark.lab
+
+STORY = HERE / "story"
+EMPTY = "version = 1\n"
+# What the spec must bring to the kernel command line of every entry but the recovery ones.
+ARGUMENTS = {"mitigations=auto", "intel_iommu=on", "iommu=pt"}
+PASSED_THROUGH = (NIC, *CARD, XHCI)
+
+
+@dataclass(slots=True)
+class Host:
+    """The guest as the host of the story, and what it was like before."""
+
+    guest: Guest
+    flavour: str
+    files: dict[str, str] = field(default_factory=dict)
+    drivers: dict[str, str] = field(default_factory=dict)
+    arguments: list[str] = field(default_factory=list)
+
+    @property
+    def reconcile(self) -> Reconcile:
+        """The tool in it."""
+        return Reconcile(self.guest)
+
+    def entries(self) -> list[Entry]:
+        """What can boot next."""
+        return observe.entries(self.guest, named(self.flavour).loader)
+
+
+@pytest.fixture
+def host(guest: Guest, flavour: str) -> Host:
+    """A host that has never seen the tool run."""
+    return Host(guest, flavour)
+
+
+def test_story(host: Host, steps: Steps) -> None:
+    """Each step asserts what a user would look at."""
+    remember(host)
+    with steps("capture"):
+        a_capture_plans_like_the_host(host)
+    with steps("plan"):
+        a_plan_changes_nothing(host)
+    with steps("apply"):
+        host.reconcile.apply()
+        every_entry_has_the_arguments(host)
+        nothing_of_others_was_touched(host)
+    with steps("reboot"):
+        host.guest.reboot()
+    with steps("everything holds"):
+        the_arguments_run(host)
+        the_devices_are_ready(host)
+    with steps("apply again"):
+        host.reconcile.apply()  # what had to wait for the reboot
+        assert host.reconcile.in_sync()
+        another_apply_writes_nothing(host)
+    with steps("new kernel"):
+        a_new_kernel_is_installed(host)
+        every_entry_has_the_arguments(host)
+    with steps("reboot into it"):
+        host.guest.reboot()
+        the_arguments_run(host)
+        the_devices_are_ready(host)
+        assert host.reconcile.in_sync()
+    with steps("empty spec"):
+        host.guest.write(SPEC, EMPTY)
+        host.reconcile.apply()
+        every_file_is_as_before(host)
+        no_entry_has_the_arguments(host)
+    with steps("reboot back"):
+        host.guest.reboot()
+    with steps("as before"):
+        assert not ARGUMENTS & set(observe.running(host.guest))
+        assert drivers(host) == host.drivers
+        assert host.reconcile.in_sync()
+
+
+# -- before
+
+
+def remember(host: Host) -> None:
+    """What the host is like without the tool; then the spec is put there."""
+    (entry,) = host.entries()
+    host.arguments = entry.words()
+    host.files = observe.configuration(host.guest)
+    host.drivers = drivers(host)
+    assert not ARGUMENTS & set(observe.running(host.guest))
+    for file in STORY.iterdir():
+        host.guest.put(file, f"/etc/reconcile/{file.name}")
+
+
+def drivers(host: Host) -> dict[str, str]:
+    """The drivers of what is passed through, and of their twins."""
+    addresses = (*PASSED_THROUGH, NIC_TWIN, NIC_NODE1, HDA)
+    return {address: observe.driver(host.guest, address) for address in addresses}
+
+
+def a_capture_plans_like_the_host(host: Host) -> None:
+    """`--plan --state CAPTURE` is the plan of the host itself."""
+    assert host.reconcile("--capture", "/root/capture.json") == 0
+    here = host.reconcile.json("--plan")
+    there = host.reconcile.json("--plan", SPEC, "--state", "/root/capture.json")
+    assert there["state_digest"] == here["state_digest"]
+    assert [c["id"] for c in there["changes"]] == [c["id"] for c in here["changes"]]
+
+
+def a_plan_changes_nothing(host: Host) -> None:
+    """It says what is to be done (2), and the machine stays as it is."""
+    host.guest.out("touch /root/stamp && sleep 2")
+    assert host.reconcile("--plan", "--detailed-exitcode") == 2
+    assert observe.changed_since(host.guest, "/root/stamp") == []
+
+
+# -- after apply
+
+
+def every_entry_has_the_arguments(host: Host) -> None:
+    """The old arguments first, in their order, and then ours, each once."""
+    entries = host.entries()
+    assert entries
+    for entry in entries:
+        words = entry.words()
+        assert [w for w in words if w in host.arguments] == host.arguments, entry
+        assert sorted(w for w in words if w in ARGUMENTS) == sorted(ARGUMENTS), entry
+
+
+def no_entry_has_the_arguments(host: Host) -> None:
+    """Every entry is as it was, a new kernel's too."""
+    for entry in host.entries():
+        assert entry.words() == host.arguments, entry
+
+
+def nothing_of_others_was_touched(host: Host) -> None:
+    """Files that were there are as they were, but the ones that hold the kernel arguments."""
+    now = observe.configuration(host.guest)
+    held = ("/etc/kernel/cmdline", "/loader/entries/", "/etc/default/grub")
+    for path, facts in host.files.items():
+        if not any(part in path for part in held):
+            assert now[path] == facts, path
+
+
+def the_arguments_run(host: Host) -> None:
+    """The kernel has been started with them."""
+    assert set(observe.running(host.guest)) >= ARGUMENTS
+
+
+def the_devices_are_ready(host: Host) -> None:
+    """Each in its IOMMU group and on vfio-pci since early in the boot; their twins untouched."""
+    guest = host.guest
+    assert observe.group(guest, NIC) == {NIC}
+    assert observe.group(guest, CARD[0]) == set(CARD)
+    found = drivers(host)
+    assert {a: found[a] for a in PASSED_THROUGH} == dict.fromkeys(PASSED_THROUGH, "vfio-pci")
+    others = found.keys() - set(PASSED_THROUGH)
+    assert {a: found[a] for a in others} == {a: host.drivers[a] for a in others}
+    for address in PASSED_THROUGH:
+        was = host.drivers[address]
+        assert not was or not observe.touched_by(guest, was, address), f"{was} had {address} first"
+
+
+def another_apply_writes_nothing(host: Host) -> None:
+    """Not a byte, outside of logs."""
+    host.guest.out("touch /root/stamp && sleep 2")
+    assert host.reconcile("--apply", "--detailed-exitcode") == 0
+    assert observe.changed_since(host.guest, "/root/stamp") == []
+
+
+# -- later
+
+
+def a_new_kernel_is_installed(host: Host) -> None:
+    """By the package manager, which knows nothing of the tool."""
+    before = len(host.entries())
+    host.guest.out("dpkg --install /var/lib/lab/*.deb")
+    assert len(host.entries()) > before
+
+
+def every_file_is_as_before(host: Host) -> None:
+    """Byte for byte, mode and owner; what the new kernel's package brought is its own."""
+    now = observe.configuration(host.guest)
+    kernels = dict(
+        line.split("=", 1) for line in host.guest.out("cat /var/lib/lab/kernels").splitlines()
+    )
+    new = {p for p in now.keys() - host.files.keys() if kernels["spare"] not in p}
+    assert {p for p in new if not p.startswith("/etc/reconcile")} == set()
+    assert {p: now.get(p) for p in host.files} == host.files
