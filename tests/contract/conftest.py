@@ -52,7 +52,10 @@ def real_kernel(lab: Lab) -> Iterator[LabMachine]:
     lab.end(guest)
 
 
-@pytest.fixture(params=["simulator", pytest.param("lab", marks=pytest.mark.lab)])
+IN_LAB = (pytest.mark.lab, pytest.mark.xdist_group("contract"))
+
+
+@pytest.fixture(params=["simulator", pytest.param("lab", marks=IN_LAB)])
 def case(request: pytest.FixtureRequest, memory_path: Path) -> Case:
     """Each test runs on both."""
     if request.param == "simulator":

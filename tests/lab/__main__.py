@@ -27,9 +27,15 @@ def build(options: argparse.Namespace) -> int:
 
 
 def shell(options: argparse.Namespace) -> int:
-    """Boot a guest with its console here: root is logged in, the tool gets installed meanwhile."""
-    guest = start.guest(options.flavour, options.machine, serial="stdio")
-    _queue_install(guest)
+    """Boot a guest with its console here: root is logged in, the tool gets installed meanwhile.
+    FLAVOUR may be the folder that a failed test has left: that guest is switched on again."""
+    left = Path(options.flavour)
+    if left.is_dir():
+        options.keep = True
+        guest = start.again(left)
+    else:
+        guest = start.guest(options.flavour, options.machine, serial="stdio")
+        _queue_install(guest)
     print(f"disk and console log: {guest.setup.work}; Ctrl-a x ends QEMU", file=sys.stderr)
     try:
         return subprocess.run(guest.setup.argv()).returncode
@@ -98,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.set_defaults(do=build)
     for function in (shell, run, argv):
         verb = verbs.add_parser(function.__name__, help=function.__doc__)
-        verb.add_argument("flavour", choices=flavours.FLAVOURS)
+        verb.add_argument("flavour", metavar="FLAVOUR", help=", ".join(flavours.FLAVOURS))
         verb.add_argument("--machine", default="intel", choices=KINDS)
         verb.set_defaults(do=function)
         if function is not argv:

@@ -28,13 +28,15 @@ class Lab:
         *,
         tool: bool = True,
         append: str | None = None,
+        wheel: Path | None = None,
     ) -> Guest:
-        """A running guest, with the tool installed unless told otherwise; see start.guest()."""
+        """A running guest; the tool (or another wheel of it) is installed unless told otherwise.
+        See start.guest()."""
         guest = start.guest(flavour, machine, append=append)
         self.guests.append(guest)
         guest.start()
         if tool:
-            start.install(guest, self.wheel)
+            start.install(guest, wheel or self.wheel)
         return guest
 
     def end(self, guest: Guest) -> None:

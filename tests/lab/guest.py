@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import signal
@@ -17,6 +18,7 @@ from .base import LabError, need
 from .qemu import Setup
 
 T = TypeVar("T")
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +183,8 @@ class Guest:
         return log.read_text(errors="replace") if log.exists() else ""
 
     def tail(self, chars: int = 2000) -> str:
-        """The end of the console."""
-        return self.console[-chars:]
+        """The end of the console, without its escape sequences."""
+        return _ESCAPES.sub("", self.console)[-chars:]
 
     @property
     def _errors(self) -> Path:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from .base import HERE
 
 # Addresses that tests may name: the same in every kind that has devices, BIOS or UEFI (README.md).
 NIC = "0000:01:00.0"
@@ -22,6 +25,12 @@ NIC_NODE1 = "0000:81:00.0"
 # it has SMT and is exempt from page table isolation and retpolines.
 _AMD_CPU = "max,la57=off,-smap,-smep,-umip,-pku"
 _INTEL_CPU = f"{_AMD_CPU},vendor=GenuineIntel,family=6,model=28,stepping=10"
+
+
+def documented() -> dict[str, str]:
+    """The table of README.md: address to vendor:device."""
+    row = r"^\| `(0000:[0-9a-f:.]+)` \| `([0-9a-f]{4}:[0-9a-f]{4})` \|"
+    return dict(re.findall(row, (HERE / "README.md").read_text(), re.MULTILINE))
 
 
 @dataclass(slots=True)

@@ -71,6 +71,12 @@ def _unified(guest: Guest) -> list[Entry]:
     return [Entry(*line.split(" ", 1)) for line in lines]
 
 
+def functions(guest: Guest) -> dict[str, str]:
+    """The PCI functions: address to vendor:device."""
+    lines = guest.out("lspci -Dn").splitlines()
+    return {words[0]: words[2] for words in map(str.split, lines)}
+
+
 def driver(guest: Guest, address: str) -> str:
     """The driver of a PCI function, "" when it has none."""
     return guest.out(f"basename $(readlink /sys/bus/pci/devices/{address}/driver) || true").strip()

@@ -40,6 +40,18 @@ def guest(
     return Guest(Setup(work, disk, nvram, machine, kind, direct, serial))
 
 
+def again(work: Path) -> Guest:
+    """The guest of a folder that a failed test has left, its console here, switched off."""
+    machine = work.name.partition(".")[0].rpartition("-")[2]
+    disk, nvram = work / "overlay.qcow2", work / "vars.fd"
+    if machine not in KINDS or not disk.exists():
+        raise LabError(f"{work} is not the folder of a guest")
+    uefi = nvram if nvram.exists() else None
+    for job in (work / "share" / "jobs").iterdir():
+        job.unlink()
+    return Guest(Setup(work, disk, uefi, machine, "tcg", serial="stdio"))
+
+
 def prune() -> None:
     """Remove the folders of guests that tests left more than a day ago."""
     for work in subdir("runs").iterdir():
