@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import shlex
@@ -48,6 +49,7 @@ class Host:
         self.libvirt_uri = libvirt_uri
         self._tree = TreeReader(self.root, self._observe)
         self.progress: Callable[[str], None] = _silent
+        self._hung: list[str] = []
 
     @property
     def reader(self) -> Reader:
@@ -89,11 +91,18 @@ class Host:
         elif isinstance(step, RenameFile):
             files.rename_over(self.locate(step.source), self.locate(step.path))
         elif isinstance(step, WriteAttribute):
-            self.write_attribute(step.path, step.value, step.timeout)
+            self._write_attribute_of(step)
         elif isinstance(step, Run):
             self.run_step(step)
         else:
             self.define_domain(step)
+
+    def _write_attribute_of(self, step: WriteAttribute) -> None:
+        try:
+            self.write_attribute(step.path, step.value, step.timeout)
+        except OSError as e:
+            if not (step.optional and e.errno in (errno.ENOENT, errno.ENODEV)):
+                raise
 
     def locate(self, path: str) -> str:
         """Where a host path lies on this machine, final symlink followed inside the root."""
@@ -119,23 +128,38 @@ class Host:
         """One write(2) to an existing sysfs or procfs file, given ``timeout`` seconds.
 
         An empty write would reach no driver at all: clear with a newline. Raises OSError, and
-        StepError when the kernel does not return in time.
+        StepError when the kernel does not return in time. A device on which it did not return once
+        is not touched again: its lock is held, and every further write would hang as well.
         """
+        for address in self._hung:
+            if address in path or address == value.strip():
+                raise StepError(f"left alone: the kernel still hangs in a write for {address}")
+        self.write_in_kernel(path, value, timeout)
+
+    def write_in_kernel(self, path: str, value: str, timeout: float) -> None:
+        """The write itself, in a child."""
         real = self.locate(path)
         pid, answer = _write_in_child(real, value.encode())
         with contextlib.closing(os.fdopen(answer, "rb", buffering=0)) as pipe:
             ready, _, _ = select.select([pipe], [], [], timeout)
             if not ready:
                 os.kill(pid, signal.SIGKILL)  # waits in the kernel: it may never be reaped
-                raise StepError(
-                    f"the kernel did not finish within {timeout:.0f} s",
-                    where=path,
-                    hint="the driver hangs in its release; look at dmesg, and reboot the host",
-                )
+                raise self.hung(path, value, timeout)
             code = int.from_bytes(pipe.read(4), "little")
         os.waitpid(pid, 0)
         if code:
             raise OSError(code, os.strerror(code), path)
+
+    def hung(self, path: str, value: str, timeout: float) -> StepError:
+        """Remember the device that a write hangs on; the error to raise."""
+        # bind, unbind and drivers_probe are told the device; other attributes belong to one.
+        told = path.endswith(("bind", "drivers_probe"))
+        self._hung.append(value.strip() if told else path.rpartition("/")[0])
+        return StepError(
+            f"the kernel did not finish within {timeout:.0f} s",
+            where=path,
+            hint="the driver hangs in its release; look at dmesg, and reboot the host",
+        )
 
     def run_step(self, step: Run) -> None:
         """Run a program that changes things, then check what it made. Raises StepError."""
@@ -308,8 +332,6 @@ def _tail(done: Done, lines: int = 5) -> str:
 
 
 def _hint(error: OSError) -> str:
-    import errno
-
     hints = {
         errno.ENOSPC: "make room on that file system and run again",
         errno.EROFS: "the file system is mounted read-only: remount it, look at dmesg for why",

@@ -74,6 +74,15 @@ class PciFunction:
         return f"{self.subsystem_vendor}:{self.subsystem_device}" if self.subsystem_vendor else ""
 
     @property
+    def modalias(self) -> str:
+        """The alias under which modules match it: Documentation/ABI/testing/sysfs-bus-pci,
+        drivers/pci/pci-sysfs.c modalias_show."""
+        ids = (self.vendor, self.device, self.subsystem_vendor, self.subsystem_device)
+        v, d, sv, sd = (f"{int(i or '0', 16):08X}" for i in ids)
+        code = self.class_code[2:].upper()
+        return f"pci:v{v}d{d}sv{sv}sd{sd}bc{code[:2]}sc{code[2:4]}i{code[4:6]}"
+
+    @property
     def base_class(self) -> str:
         """The first two digits of the class: 03 display, 06 bridge (include/linux/pci_ids.h)."""
         return self.class_code[2:4]

@@ -72,19 +72,23 @@ class WriteAttribute:
 
     The kernel may block in it (a driver's teardown): it is done in a child that has ``timeout``
     seconds. ``undo`` is what puts the old state back, as (path, value) pairs in order; None means
-    "write the text that was read before".
+    "write the text that was read before". With ``optional`` it is no error that the attribute or
+    the device is gone: an undo has nothing to do there.
     """
 
     path: str
     value: str
     undo: tuple[tuple[str, str], ...] | None = None
     timeout: float = 30.0
+    optional: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The contract's form of this step, plus what undoes it."""
         out: dict[str, Any] = {"do": "attribute", "path": self.path, "value": self.value}
         if self.undo is not None:
             out["undo"] = [list(pair) for pair in self.undo]
+        if self.optional:
+            out["optional"] = True
         return out
 
     def preview(self) -> str:
@@ -206,7 +210,8 @@ def _write(data: Mapping[str, Any]) -> WriteFile:
 def _attribute(data: Mapping[str, Any]) -> WriteAttribute:
     undo = data.get("undo")
     pairs = None if undo is None else tuple((str(p), str(v)) for p, v in undo)
-    return WriteAttribute(str(data["path"]), str(data["value"]), pairs)
+    optional = bool(data.get("optional", False))
+    return WriteAttribute(str(data["path"]), str(data["value"]), pairs, optional=optional)
 
 
 def _run(data: Mapping[str, Any]) -> Run:

@@ -32,16 +32,22 @@ def bind_steps(function: PciFunction, driver: str, loaded: Collection[str]) -> t
     return tuple(steps)
 
 
-def release_steps(function: PciFunction, driver: str | None) -> tuple[Step, ...]:
-    """Give a function back: to ``driver`` by an ordinary probe, or to none."""
+def release_steps(
+    function: PciFunction, bound: str, driver: str | None, loaded: Collection[str]
+) -> tuple[Step, ...]:
+    """Take a function from ``bound`` and give it back: to ``driver`` by an ordinary probe, or to
+    none. Its module may not have been loaded since boot; then modprobe finds it by the function's
+    own modalias, as udev does."""
     address = str(function.address)
     base = f"{_BUS}/devices/{address}"
     steps: list[Step] = []
+    if driver is not None and driver not in loaded:
+        steps.append(Run(("modprobe", "--use-blacklist", "--quiet", function.modalias), 60))
     if function.driver_override is not None:
         steps.append(WriteAttribute(f"{base}/driver_override", "\n"))
-    if function.driver is not None and function.driver != driver:
-        bind = ((f"{_BUS}/drivers/{function.driver}/bind", address),)
-        steps.append(WriteAttribute(f"{base}/driver/unbind", address, undo=bind))
-    if driver is not None and function.driver != driver:
+    if function.driver == bound:
+        again = ((f"{_BUS}/drivers/{bound}/bind", address),)
+        steps.append(WriteAttribute(f"{base}/driver/unbind", address, undo=again))
+    if driver is not None:
         steps.append(WriteAttribute(f"{_BUS}/drivers_probe", address, undo=()))
     return tuple(steps)

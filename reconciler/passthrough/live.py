@@ -71,11 +71,12 @@ def release(
     """Give back a function that reconcile had taken and that the spec no longer names."""
     function = ctx.state.pci.get(PciAddress.parse(address))
     driver = None if record.get("driver") is None else str(record["driver"])
+    bound = str(record.get("bound", "vfio-pci"))
     if function is None or function.id != record.get("id"):
         return _give_up(address, "hardware that is gone"), None, None
-    steps = release_steps(function, driver)
-    moves = function.driver is not None and function.driver != driver
-    why = obstacle(ctx, function) if moves else ""
+    if bound not in (function.driver, function.driver_override) or bound == driver:
+        return _give_up(address, "nothing of it left"), None, None
+    why = obstacle(ctx, function) if function.driver == bound else ""
     if why:
         pending = Pending(address, driver or "no driver", str(function.driver), Effective.REBOOT)
         text = f"{address} goes back to {driver or 'no driver'} at the next boot, not now: {why}"
@@ -88,7 +89,7 @@ def release(
         before=function.driver,
         after=driver,
         because="no longer in the spec",
-        steps=steps,
+        steps=release_steps(function, bound, driver, ctx.state.pci_drivers),
         requires=requires,
         claims=(Claim(SECTION, address, None),),
     )

@@ -14,14 +14,16 @@ SECTION = "devices"
 Records = Mapping[str, Mapping[str, Any]]
 
 
-def claim(function: PciFunction, pci: PciState, owned: Records) -> Claim:
-    """The record of a function: its driver from before it was first taken stays, and so does what
-    vfio-pci hides (MAC addresses, serial number); the group is that of today."""
+def claim(function: PciFunction, pci: PciState, owned: Records, bound: str = "vfio-pci") -> Claim:
+    """The record of a function that goes to the driver ``bound``: its driver from before it was
+    first taken stays, and so does what vfio-pci hides (MAC addresses, serial number); the group is
+    that of today."""
     old = owned.get(str(function.address), {})
     same = old.get("id") == function.id
     value: dict[str, Any] = {
         "driver": old["driver"] if same else function.driver,
         "id": function.id,
+        "bound": bound,
     }
     macs = list(function.macs) or (old.get("macs") if same else None)
     serial = function.serial or (old.get("serial") if same else None)

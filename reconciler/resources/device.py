@@ -102,7 +102,7 @@ def _coming_arguments(ctx: Context) -> list[tuple[str, str]]:
 
 def _bind(ctx: Context, selection: Selection, function: PciFunction, out: _Outcome) -> None:
     driver = selection.spec.driver
-    claim = record.claim(function, ctx.state.pci, ctx.owned.section(SECTION))
+    claim = record.claim(function, ctx.state.pci, ctx.owned.section(SECTION), driver)
     if function.driver != driver:
         out.add(live.bind(ctx, function, driver, selection.where, claim, _files()))
         return

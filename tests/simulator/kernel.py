@@ -102,7 +102,11 @@ class SimKernel:
             return False
         if not self.driver_loaded(name):
             self.tree.mkdir(f"{_BUS}/drivers/{name}")
-            self._probe_all()
+            self.tree.write(f"/sys/module/{name.replace('-', '_')}/refcnt", "0\n")
+            # Registering offers every unbound device to this driver only: drivers/base/bus.c.
+            for bdf in self.reader.list(f"{_BUS}/devices"):
+                if self.driver(bdf) is None and self._matches(bdf, name):
+                    self._attach(bdf, name)
         return True
 
     def _override(self, value: str, bdf: str) -> None:
@@ -148,7 +152,8 @@ class SimKernel:
         if f"{vendor}:{device}" in known:
             raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
         known.add(f"{vendor}:{device}")
-        self._probe_all()
+        for bdf in self.reader.list(f"{_BUS}/devices"):
+            self._probe_one(bdf)
 
     def _probe(self, value: str) -> None:
         """Succeeds even where nothing binds: drivers/base/bus.c drivers_probe_store."""
@@ -156,10 +161,6 @@ class SimKernel:
         if not self.exists(f"{_BUS}/devices/{bdf}"):
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         self._probe_one(bdf)
-
-    def _probe_all(self) -> None:
-        for bdf in self.reader.list(f"{_BUS}/devices"):
-            self._probe_one(bdf)
 
     def _probe_one(self, bdf: str) -> None:
         if self.driver(bdf) is not None:

@@ -1,0 +1,118 @@
+"""Devices applied to a simulated host: bound, verified, given back, undone when it fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.devices.planning import device, host
+from tests.simulator.host import Bench
+from tests.simulator.tree import TreeBuilder
+
+NIC, TWIN = "0000:01:00.0", "0000:02:00.0"
+
+
+@pytest.fixture
+def bench(tree: TreeBuilder) -> Bench:
+    """Two identical NICs."""
+    host(tree)
+    tree.function(NIC, "0x020000", "8086:10d3", driver="e1000e", group=1)
+    tree.function(TWIN, "0x020000", "8086:10d3", driver="e1000e", group=2)
+    tree.finish()
+    return Bench(tree.root)
+
+
+def test_bound_verified_and_nothing_left_to_do(bench: Bench) -> None:
+    spec = {"device": [device(address=NIC)]}
+    outcome = bench.apply(**spec)
+    assert outcome.good, outcome.errors
+    assert bench.kernel.driver(NIC) == "vfio-pci"
+    assert bench.kernel.driver(TWIN) == "e1000e"
+    assert bench.plan(**spec).changes == ()
+    assert ("modprobe", "vfio-pci") in bench.host.ran
+
+
+def test_given_back_when_it_leaves_the_spec(bench: Bench) -> None:
+    before = bench.files()
+    assert bench.apply(device=[device(address=NIC)]).good
+    outcome = bench.apply()
+    assert outcome.good, outcome.errors
+    assert bench.kernel.driver(NIC) == "e1000e"
+    assert bench.kernel.read(f"/sys/bus/pci/devices/{NIC}/driver_override") == "(null)\n"
+    assert bench.files() == before
+    assert bench.plan().changes == ()
+    assert bench.host.reader.read_text("/var/lib/reconcile/owned.json") is None or (
+        "devices" not in (bench.host.reader.read_text("/var/lib/reconcile/owned.json") or "")
+    )
+
+
+def test_a_function_without_driver_goes_back_to_none(bench: Bench) -> None:
+    bench.kernel.write(f"/sys/bus/pci/devices/{NIC}/driver/unbind", NIC)
+    assert bench.apply(device=[device(address=NIC)]).good
+    assert bench.apply().good
+    assert bench.kernel.driver(NIC) is None
+
+
+def test_a_driver_that_does_not_take_it_is_a_failure_and_all_is_back(bench: Bench) -> None:
+    bench.kernel.refuses.add((NIC, "vfio-pci"))
+    outcome = bench.apply(device=[device(address=NIC)])
+    assert outcome.results[f"driver:{NIC}"] == "failed"
+    assert "looking again shows" in outcome.errors[f"driver:{NIC}"]
+    assert [e for e in outcome.errors if e.startswith("undo")] == []
+    assert bench.kernel.driver(NIC) == "e1000e"
+    assert bench.kernel.read(f"/sys/bus/pci/devices/{NIC}/driver_override") == "(null)\n"
+
+
+def test_a_driver_that_hangs_is_left_alone(bench: Bench) -> None:
+    bench.kernel.hangs.add("e1000e")
+    outcome = bench.apply(device=[device(address=NIC), device(address=TWIN) | {"name": "two"}])
+    for address in (NIC, TWIN):
+        assert outcome.results[f"driver:{address}"] == "failed"
+    assert "did not finish within 30 s" in outcome.errors[f"driver:{NIC}"]
+    assert bench.kernel.driver(NIC) == "e1000e"
+    after = [path for path, value in bench.kernel.writes if NIC in (path + value)]
+    assert after[-1].endswith("driver/unbind"), "no write to the device after the one that hangs"
+
+
+def test_a_missing_module_fails_before_anything_moves(bench: Bench) -> None:
+    bench.kernel.modules.clear()
+    outcome = bench.apply(device=[device(address=NIC)])
+    assert outcome.results[f"driver:{NIC}"] == "failed"
+    assert bench.kernel.driver(NIC) == "e1000e"
+    assert bench.kernel.writes == []
+
+
+def test_a_vm_may_have_it_open_so_it_stays_until_the_reboot(bench: Bench) -> None:
+    assert bench.apply(device=[device(address=NIC)]).good
+    bench.kernel.tree.write("/sys/module/vfio_pci/refcnt", "1\n")
+    plan = bench.plan()
+    assert [c.object for c in plan.changes if c.kind == "driver"] == []
+    assert [p.object for p in plan.pending if p.object == NIC] == [NIC]
+    assert any("a running VM may have it" in f.message for f in plan.findings)
+    bench.kernel.tree.write("/sys/module/vfio_pci/refcnt", "0\n")
+    assert bench.apply().good
+    assert bench.kernel.driver(NIC) == "e1000e"
+
+
+def test_a_built_in_vfio_does_not_tell_so_it_waits_too(bench: Bench) -> None:
+    assert bench.apply(device=[device(address=NIC)]).good
+    (bench.root / "sys/module/vfio_pci/refcnt").unlink()
+    assert bench.apply().good
+    assert bench.kernel.driver(NIC) == "vfio-pci"
+    assert [p.object for p in bench.plan().pending] == [NIC]
+
+
+def test_hardware_that_is_gone_is_forgotten(bench: Bench) -> None:
+    assert bench.apply(device=[device(address=NIC)]).good
+    bench.kernel.tree.write(f"/sys/bus/pci/devices/{NIC}/device", "0x1533\n")
+    writes = len(bench.kernel.writes)
+    assert bench.apply().good
+    assert len(bench.kernel.writes) == writes
+    assert bench.plan().changes == ()
+
+
+def test_bound_by_vm_only_gives_it_back(bench: Bench) -> None:
+    assert bench.apply(device=[device(address=NIC)]).good
+    spec = {"device": [device(address=NIC, bind="vm")]}
+    assert bench.apply(**spec).good
+    assert bench.kernel.driver(NIC) == "e1000e"
+    assert bench.plan(**spec).changes == ()
