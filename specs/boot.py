@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from specs.fields import Items, Table, Text
-from specs.problems import Checks, did_you_mean
+from specs.problems import Checks, did_you_mean, problem
 from specs.values import KernelArg
 from specs.values.base import quoted
 
@@ -28,9 +28,8 @@ def _known_loader(name: str, info: ValidationInfo) -> str:
     if name in loaders:
         return name
     known = ", ".join(quoted(loader) for loader in loaders)
-    raise ValueError(
-        f"found {quoted(name)}; expected one of {known}{did_you_mean(name, loaders, '; ')}"
-    )
+    message = f"found {quoted(name)}; expected one of {known}"
+    raise problem(message, did_you_mean(name, loaders))
 
 
 class Boot(Table):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, WrapValidator
 
+from specs.problems import did_you_mean, problem
 from specs.values import CpuSet, MemorySize
 from specs.values.base import refusal
 
@@ -133,9 +134,15 @@ FlagOrCpus = Annotated[bool | CpuSet, WrapValidator(_flag_or_cpus)]
 def _unlimited_or_size(value: object, handler: Callable[[Any], Any]) -> str | MemorySize:
     if value == "unlimited":
         return "unlimited"
-    if not isinstance(value, (str, MemorySize)):
-        raise refusal(value, f'"unlimited" or {MemorySize.EXPECTED}')
-    return MemorySize.from_spec(value)
+    try:
+        return MemorySize.from_spec(value)
+    except ValueError:
+        expected = f'"unlimited" or {MemorySize.EXPECTED}'
+        raise problem(str(refusal(value, expected)), _unlimited(value)) from None
+
+
+def _unlimited(value: object) -> str:
+    return did_you_mean(value, ("unlimited",)) if isinstance(value, str) else ""
 
 
 UnlimitedOrSize = Annotated[str | MemorySize, WrapValidator(_unlimited_or_size)]

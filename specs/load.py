@@ -1,60 +1,176 @@
-"""Loading a spec file into a HostSpec."""
+"""Spec files to a ``HostSpec``: every error of every file at once, each with its place."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
 
-import tomli
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from specs.errors import SpecError, SpecProblem
+from specs.boot import LOADERS
+from specs.errors import SpecError, SpecProblem, UsageError
+from specs.gather import Gathered
+from specs.merge import Merged
+from specs.paths import parse_path, path_text
+from specs.references import Reference, reference_problems
+from specs.source import Source, Unreadable, read_source
 from specs.spec import HostSpec
 
+MOST_PROBLEMS = 1000
+"""Problems of one spec that are told at once."""
 
-@dataclass(frozen=True, slots=True)
+_CONSEQUENCES = ("missing", "spec")
+"""Kinds of problems that may come from a file that could not be read."""
+
+
+@dataclass(frozen=True)
 class LoadedSpec:
-    """A spec, and where it came from. ``digest`` is that of the file's bytes."""
+    """A valid spec and where it came from.
+
+    ``files`` are in the order of merging, ``path`` last; ``base_dir`` is the folder of ``path``;
+    ``digest`` is that of the file's bytes, or of the digests of all files, one a line.
+    """
 
     spec: HostSpec
     path: str
     files: tuple[str, ...]
     digest: str
     base_dir: str
+    _merged: Merged = field(repr=False, compare=False)
 
-    def locate(self, toml_path: str) -> tuple[str, int, int]:
-        """File, line and column of a TOML path."""
-        return self.path, 0, 0
+    def locate(self, where: str) -> tuple[str, int, int]:
+        """File, line and column (from 1) of a path such as ``vm[0].devices[1]``."""
+        from specs.places import locate
+
+        source, loc = self._merged.origin(parse_path(where))
+        return source.path, *locate(source.raw, loc, at_key=True)
+
+    def resolve(self, where: str, path: str) -> str:
+        """``path``, made absolute from the folder of the file that says what is at ``where``."""
+        source, _ = self._merged.origin(parse_path(where))
+        return os.path.normpath(os.path.join(source.folder, path))
 
 
-def load(path: str) -> LoadedSpec:
-    """Load one file. Raises SpecError."""
+def load(path: str, *, loaders: Sequence[str] = LOADERS) -> LoadedSpec:
+    """The spec in one file. UsageError when there is no such file, SpecError when it is wrong.
+
+    ``loaders`` are the names that ``boot.loader`` may have.
+    """
+    return _load(_gather(path), path, loaders)
+
+
+def load_many(paths: Iterable[str], *, loaders: Sequence[str] = LOADERS) -> tuple[LoadedSpec, ...]:
+    """The specs in these files and folders; SpecError with the problems of all of them.
+
+    In a folder, a file that another one extends is checked as part of that one.
+    """
+    named, found = expand(paths)
+    problems: list[SpecProblem] = []
+    gathered: dict[str, Gathered] = {}
+    for path in [*named, *found]:
+        try:
+            gathered[path] = _gather(path)
+        except SpecError as error:
+            problems += error.problems
+    parts = {source.identity for each in gathered.values() for source in each.sources[:-1]}
+    loaded = []
+    for path, each in gathered.items():
+        if path in named or each.sources[-1].identity not in parts:
+            try:
+                loaded.append(_load(each, path, loaders))
+            except SpecError as error:
+                problems += error.problems
+    if problems:
+        raise SpecError(list(dict.fromkeys(problems)))
+    return tuple(loaded)
+
+
+def expand(paths: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The files among ``paths``, and the ``*.toml`` files in the folders among them."""
+    named: list[str] = []
+    found: list[str] = []
+    for path in paths:
+        if os.path.isdir(path):
+            found += spec_files(path)
+        else:
+            named.append(path)
+    return list(dict.fromkeys(named)), [path for path in dict.fromkeys(found) if path not in named]
+
+
+def spec_files(folder: str) -> list[str]:
+    """The ``*.toml`` files in a folder, sorted; SpecError when there is none."""
     try:
-        content = Path(path).read_bytes()
-        spec = HostSpec.model_validate(tomli.loads(content.decode()))
-    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError) as e:
-        raise SpecError([SpecProblem(path, 0, 0, "", str(e))]) from e
-    except ValidationError as e:
-        problems = [
-            SpecProblem(path, 0, 0, ".".join(map(str, p["loc"])), p["msg"]) for p in e.errors()
-        ]
-        raise SpecError(problems) from e
-    digest = "sha256:" + hashlib.sha256(content).hexdigest()
-    return LoadedSpec(spec, path, (path,), digest, os.path.dirname(os.path.abspath(path)))
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise UsageError(
+            f"cannot list the folder: {os.strerror(error.errno or 0)}", where=folder
+        ) from error
+    names = [name for name in names if name.endswith(".toml") and not name.startswith(".")]
+    if not names:
+        raise SpecError([SpecProblem(folder, 0, 0, "", "no spec (*.toml) in this folder")])
+    return [os.path.join(folder, name) for name in names]
 
 
-def load_many(paths: Sequence[str]) -> tuple[LoadedSpec, ...]:
-    """Load several files. Raises SpecError."""
-    return tuple(load(path) for path in paths)
+def _gather(path: str) -> Gathered:
+    gathered = Gathered()
+    try:
+        gathered.add(read_source(path))
+    except Unreadable as error:
+        raise UsageError(f"cannot read the spec: {error}", where=path) from error
+    return gathered
 
 
-def select(folder: str, *, hostname: str, machine_id: str) -> LoadedSpec:
-    """The one spec in a folder that names this machine. Raises SpecError."""
-    found = [load(os.path.join(folder, n)) for n in sorted(os.listdir(folder))]
-    mine = [s for s in found if hostname == s.spec.host.hostname]
-    if len(mine) != 1:
-        raise SpecError([SpecProblem(folder, 0, 0, "", f"{len(mine)} specs name this machine")])
-    return mine[0]
+def _load(gathered: Gathered, path: str, loaders: Sequence[str]) -> LoadedSpec:
+    merged = Merged(gathered.sources)
+    complete = not gathered.problems
+    spec, errors = _validate(merged.data, loaders)
+    if not complete:
+        errors = [error for error in errors if error["type"] not in _CONSEQUENCES]
+    references = islice(reference_problems(merged.data), MOST_PROBLEMS) if complete else ()
+    problems = [*gathered.problems, *_placed(merged, errors, list(references))]
+    if spec is None or problems:
+        raise SpecError(problems)
+    sources = gathered.sources
+    files = tuple(source.path for source in sources)
+    return LoadedSpec(spec, path, files, _digest(sources), sources[-1].folder, merged)
+
+
+def _validate(
+    data: dict[str, Any], loaders: Sequence[str]
+) -> tuple[HostSpec | None, list[ErrorDetails]]:
+    try:
+        return HostSpec.model_validate(data, context={"loaders": loaders}), []
+    except ValidationError as error:
+        return None, error.errors(include_url=False)
+
+
+def _digest(sources: list[Source]) -> str:
+    digests = [hashlib.sha256(source.raw).hexdigest() for source in sources]
+    if len(digests) > 1:
+        digests = [hashlib.sha256("".join(f"{each}\n" for each in digests).encode()).hexdigest()]
+    return f"sha256:{digests[0]}"
+
+
+def _placed(
+    merged: Merged, errors: list[Any], references: list[Reference]
+) -> Iterator[SpecProblem]:
+    """The problems in the user's words, each with the file and place that it comes from."""
+    if not errors and not references:
+        return
+    from specs.explain import Explained, explain
+    from specs.places import locate
+
+    found = [explain(error) for error in errors[:MOST_PROBLEMS]]
+    found += [Explained(loc, message, hint) for loc, message, hint in references]
+    for each in found:
+        source, loc = merged.origin(each.loc)
+        line, column = locate(source.raw, loc, at_key=each.at_key)
+        yield SpecProblem(source.path, line, column, path_text(each.loc), each.message, each.hint)
+    if len(errors) > MOST_PROBLEMS:
+        rest = f"{len(errors):,} problems, of which {MOST_PROBLEMS:,} are shown"
+        yield SpecProblem(merged.sources[-1].path, 0, 0, "", rest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from specs.values.base import quoted
 
 Loc = tuple[str | int, ...]
 H = TypeVar("H", bound=Hashable)
-_LONGEST_WORD = 64
+_LONGEST_WORD, _MOST_WORDS = 64, 1000
 
 
 class Checks:
@@ -23,13 +23,17 @@ class Checks:
 
     def add(self, loc: Loc, message: str, hint: str = "") -> None:
         """One problem at ``loc``, seen from the table."""
-        error = PydanticCustomError("spec", "{message}", {"message": message, "hint": hint})
-        self._found.append(InitErrorDetails(type=error, loc=loc, input=None))
+        self._found.append(InitErrorDetails(type=problem(message, hint), loc=loc, input=None))
 
     def done(self) -> None:
         """Raise ValidationError when there was any; pydantic adds the place of the table."""
         if self._found:
             raise ValidationError.from_exception_data("spec", self._found)
+
+
+def problem(message: str, hint: str = "") -> PydanticCustomError:
+    """What a validator raises for a problem at its own place."""
+    return PydanticCustomError("spec", "{message}", {"message": message, "hint": hint})
 
 
 def twice(values: Iterable[H]) -> Iterator[tuple[int, H]]:
@@ -41,11 +45,11 @@ def twice(values: Iterable[H]) -> Iterator[tuple[int, H]]:
         seen.add(value)
 
 
-def did_you_mean(word: str, known: Iterable[str], before: str = "") -> str:
-    """``did you mean "x"?`` after ``before``, or nothing when no known word is near."""
-    if len(word) > _LONGEST_WORD:
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """``did you mean "x"?``, or nothing when no known word is near."""
+    if len(word) > _LONGEST_WORD or len(known) > _MOST_WORDS:
         return ""
     from difflib import get_close_matches
 
     near = get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.6)
-    return f"{before}did you mean {quoted(near[0])}?" if near else ""
+    return f"did you mean {quoted(near[0])}?" if near else ""

@@ -89,7 +89,7 @@ def _reason(text: str) -> str:
     if re.fullmatch(r"\s*\d+\s*", text, re.ASCII):
         return "has no unit"
     if _DECIMAL.fullmatch(text):
-        return "has a decimal unit, which is not the same size"
+        return f"counts in powers of ten: write {text.strip()[:-1]} or {text.strip()[:-1]}iB"
     if re.match(r"\s*\d*\.\d", text, re.ASCII):
         return "has a fraction: take the next smaller unit"
     return ""

@@ -186,7 +186,7 @@ DEVICE = "[[device]]\nname = 'a'\n"
     [
         ("version = 2", "version", "Input should be 1"),
         ("boot = {kernel_args=['a=1','b'], absent_kernel_args=['a']}", "boot.kernel_args.0", "unw"),
-        ("boot.loader = 'grub'", "boot.loader", 'did you mean "grub2"'),
+        ("boot.loader = 'grub'", "boot.loader", 'expected one of "auto"'),
         ("boot.checks = [[]]", "boot.checks.0", "at least 1"),
         ("boot.checks = [['']]", "boot.checks.0.0", "expected a program"),
         ("boot.trial = 1", "boot.trial", "boolean"),
@@ -206,7 +206,7 @@ DEVICE = "[[device]]\nname = 'a'\n"
             "hugepages.pages.1",
             "with and without a node",
         ),
-        ("limits.memlock = 'lots'", "limits.memlock", 'found "lots"; expected a size'),
+        ("limits.memlock = 'lots'", "limits.memlock", 'expected "unlimited" or a size'),
         (DEVICE, "device.0", "nothing says which function is the device"),
         (DEVICE + "address='01:00.0'\ncount=2", "device.0.count", "one function"),
         (DEVICE + "slot='4'\ncount=2", "device.0.count", "id or class"),

@@ -223,7 +223,7 @@ def test_sizes(text: str, size: int, canonical: str) -> None:
     ("text", "reason"),
     [
         ("16", "has no unit"),
-        ("16GB", "decimal unit"),
+        ("16GB", "powers of ten: write 16G or 16GiB"),
         ("1.5G", "has a fraction"),
         ("0G", "is no size"),
         ("-1G", "expected a size"),
