@@ -16,7 +16,8 @@ from reconciler.resources import own_paths
 from reconciler.resources.base import Context
 from reconciler.source import Source
 from specs.errors import SpecError, SpecProblem
-from specs.load import LoadedSpec, load, select
+from specs.load import LoadedSpec, load
+from specs.select import select
 from specs.spec import HostSpec
 
 _MAX_DOCUMENT = 8 << 20
@@ -99,7 +100,7 @@ def _documents(loaded: LoadedSpec) -> dict[str, bytes]:
         if vm.definition is None:
             continue
         where = f"vm[{index}].definition"
-        path = os.path.join(loaded.base_dir, vm.definition)
+        path = loaded.resolve(where, vm.definition)
         try:
             found[where] = read_regular(path, _MAX_DOCUMENT)
         except FileNotFoundError:

@@ -15,8 +15,8 @@ from specs.merge import Merged
 from specs.source import Unreadable, read_source
 
 
-def load_for(
-    folder: str, hostname: str, machine_id: str | None, *, loaders: Sequence[str] = LOADERS
+def select(
+    folder: str, *, hostname: str, machine_id: str | None, loaders: Sequence[str] = LOADERS
 ) -> LoadedSpec:
     """The one spec of a folder whose ``[host]`` names the machine; SpecError for none or several.
 

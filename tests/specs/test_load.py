@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from specs.errors import SpecError, UsageError
 from specs.load import LoadedSpec, load, load_many
 from specs.places import locate
-from specs.select import load_for
+from specs.select import select
 from specs.source import LARGEST
 
 
@@ -291,9 +291,11 @@ def test_folder_of_a_fleet(tmp_path: Path) -> None:
     write(tmp_path / "role.toml", "[boot]\nloader = 'auto'\n")
     write(tmp_path / "broken.toml", "[")
     write(tmp_path / ".hidden.toml", "host.hostname = 'kvm-01'")
-    assert load_for(str(tmp_path), "kvm-02.example.org", None).path.endswith("kvm-02.toml")
+    assert select(str(tmp_path), hostname="kvm-02.example.org", machine_id=None).path.endswith(
+        "kvm-02.toml"
+    )
     with pytest.raises(SpecError) as caught:
-        load_for(str(tmp_path), "kvm-03", None)
+        select(str(tmp_path), hostname="kvm-03", machine_id=None)
     assert caught.value.exit_code == 65
     assert [os.path.basename(each.file) for each in caught.value.problems] == [
         tmp_path.name,
@@ -301,7 +303,7 @@ def test_folder_of_a_fleet(tmp_path: Path) -> None:
     ]
     write(tmp_path / "twin.toml", "version = 1\nextends = ['kvm-01.toml']\n")
     with pytest.raises(SpecError) as caught:
-        load_for(str(tmp_path), "kvm-01", "0" * 32)
+        select(str(tmp_path), hostname="kvm-01", machine_id="0" * 32)
     assert [os.path.basename(each.file) for each in caught.value.problems] == [
         "kvm-01.toml",
         "twin.toml",
@@ -311,7 +313,7 @@ def test_folder_of_a_fleet(tmp_path: Path) -> None:
 def test_chosen_spec_of_a_folder_is_checked_in_full(tmp_path: Path) -> None:
     write(tmp_path / "a.toml", "version = 1\nhost.hostname = 'a'\nbot = 1\n")
     with pytest.raises(SpecError) as caught:
-        load_for(str(tmp_path), "a", None)
+        select(str(tmp_path), hostname="a", machine_id=None)
     assert caught.value.problems[0].hint == 'did you mean "boot"?'
 
 
