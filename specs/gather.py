@@ -55,7 +55,8 @@ class Gathered:
             else:
                 what = "an empty string" if path == "" else toml_kind(path)
                 self._wrong(source, ("extends", index), f"found {what}; expected a path")
-        source.data["extends"] = [path for _, path in paths]
+        if "extends" in source.data:
+            source.data["extends"] = [path for _, path in paths]
         return paths
 
     def _follow(self, source: Source, loc: Loc, path: str) -> None:
