@@ -127,6 +127,19 @@ class PciState:
         return self.functions.get(address)
 
 
+def vf_addresses(physical: PciFunction, count: int) -> tuple[PciAddress, ...]:
+    """The addresses that ``count`` VFs have, or will have: by the links of those that exist, else
+    by offset and stride (drivers/pci/iov.c pci_iov_virtfn_bus). Empty where neither is known."""
+    if len(physical.virtfns) >= count:
+        return physical.virtfns[:count]
+    sriov, base = physical.sriov, physical.address
+    if sriov is None or not sriov.offset or (count > 1 and not sriov.stride):
+        return ()
+    first = (base.bus << 8 | base.slot << 3 | base.function) + sriov.offset
+    ids = (first + n * sriov.stride for n in range(count))
+    return tuple(PciAddress(base.domain, i >> 8, i >> 3 & 31, i & 7) for i in ids)
+
+
 def functions_in(path: str) -> tuple[PciAddress, ...]:
     """Every PCI function named by a component of a sysfs path, outermost first."""
     return tuple(PciAddress.parse(part) for part in path.split("/") if _BDF.fullmatch(part))

@@ -14,6 +14,7 @@ from backends.iommu import IommuState, observe_iommu
 from backends.needs import Needs, observe_needs
 from backends.pci import PciState, observe_pci
 from backends.reader import Reader
+from backends.vf_settings import Settings, observe_vf_settings
 from reconciler import ownership
 from reconciler.ownership import Owned
 
@@ -47,6 +48,7 @@ class HostState:
     vfio_builtin: bool
     iommu: IommuState
     needs: Needs
+    vf_settings: Settings
     boot: BootState
     initramfs: InitramfsState
     own_files: Mapping[str, OwnPath]
@@ -81,6 +83,7 @@ def observe(
         vfio_builtin=_vfio_builtin(reader, identity.kernel),
         iommu=observe_iommu(reader, pci),
         needs=observe_needs(reader, pci, ssh_connection=ssh_connection),
+        vf_settings=observe_vf_settings(reader, pci),
         boot=observe_boot(reader, loader),
         initramfs=observe_initramfs(reader),
         own_files={path: _own_path(reader, path) for path in sorted(paths)},

@@ -66,16 +66,20 @@ def bind(
 
 
 def release(
-    ctx: Context, address: str, record: Mapping[str, Any], requires: frozenset[str]
+    ctx: Context,
+    address: str,
+    record: Mapping[str, Any],
+    requires: frozenset[str],
+    section: str = SECTION,
 ) -> Move:
     """Give back a function that reconcile had taken and that the spec no longer names."""
     function = ctx.state.pci.get(PciAddress.parse(address))
     driver = None if record.get("driver") is None else str(record["driver"])
     bound = str(record.get("bound", "vfio-pci"))
     if function is None or function.id != record.get("id"):
-        return _give_up(address, "hardware that is gone"), None, None
+        return _give_up(address, "hardware that is gone", section), None, None
     if bound not in (function.driver, function.driver_override) or bound == driver:
-        return _give_up(address, "nothing of it left"), None, None
+        return _give_up(address, "nothing of it left", section), None, None
     why = obstacle(ctx, function) if function.driver == bound else ""
     if why:
         pending = Pending(address, driver or "no driver", str(function.driver), Effective.REBOOT)
@@ -91,12 +95,12 @@ def release(
         because="no longer in the spec",
         steps=release_steps(function, bound, driver, ctx.state.pci_drivers),
         requires=requires,
-        claims=(Claim(SECTION, address, None),),
+        claims=(Claim(section, address, None),),
     )
     return change, None, None
 
 
-def _give_up(address: str, before: str) -> Change:
+def _give_up(address: str, before: str, section: str) -> Change:
     return Change(
         id=f"driver:{address}",
         kind="driver",
@@ -106,5 +110,5 @@ def _give_up(address: str, before: str) -> Change:
         after=None,
         because="no longer in the spec",
         steps=(),
-        claims=(Claim(SECTION, address, None),),
+        claims=(Claim(section, address, None),),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from backends.host import Host, StepError
-from backends.reader import Reader, TreeReader
+from backends.reader import Done, Reader, TreeReader
 from backends.steps import Run
 from reconciler.apply import Apply, Outcome
 from reconciler.journal import Journal
@@ -27,6 +29,7 @@ class SimHost(Host):
         super().__init__(root)
         self.kernel = kernel or SimKernel(root)
         self.ran: list[tuple[str, ...]] = []
+        self.vf_settings: dict[str, dict[int, dict[str, Any]]] = {}
 
     @property
     def reader(self) -> Reader:
@@ -43,9 +46,30 @@ class SimHost(Host):
         except TimeoutError as e:
             raise self.hung(path, value, timeout) from e
 
+    def _observe(self, argv: Sequence[str], timeout: float) -> Done | None:
+        if list(argv) != ["ip", "-json", "link", "show"]:
+            return None
+        links = [
+            {"ifname": name, "vfinfo_list": [{"vf": n, **info} for n, info in vfs.items()]}
+            for name, vfs in self.vf_settings.items()
+        ]
+        return Done(tuple(argv), 0, json.dumps(links), "")
+
+    def _ip_link_set(self, argv: Sequence[str]) -> None:
+        """ip link set dev NAME vf N KEY VALUE ..."""
+        name, number, pairs = argv[4], int(argv[6]), argv[7:]
+        info = self.vf_settings.setdefault(name, {}).setdefault(number, {})
+        for key, value in zip(pairs[::2], pairs[1::2], strict=True):
+            flag = value == "on" if key in ("trust", "spoofchk") else value
+            as_shown = {"mac": ("address", value), "vlan": ("vlan_list", [{"vlan": value}])}
+            shown, content = as_shown.get(key, (key, flag))
+            info[shown] = content
+
     def run_step(self, step: Run) -> None:
         """See Host."""
         self.ran.append(step.argv)
+        if step.argv[:3] == ("ip", "link", "set"):
+            self._ip_link_set(step.argv)
         if step.argv[0] == "modprobe" and not self.kernel.modprobe(step.argv[-1]):
             raise StepError(f"{step.preview()} failed", hint="no such module")
 

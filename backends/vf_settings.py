@@ -1,0 +1,66 @@
+"""What physical functions have set for their VFs, as iproute2 tells it (ip-link(8), "vf")."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backends.pci import PciState
+from backends.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class VfSettings:
+    """Of one VF; None where the driver does not tell."""
+
+    mac: str | None = None
+    vlan: int | None = None
+    trust: bool | None = None
+    spoofchk: bool | None = None
+
+
+Settings = Mapping[str, Mapping[int, VfSettings]]
+"""By interface of the physical function, by number of the VF."""
+
+
+def observe_vf_settings(reader: Reader, pci: PciState) -> Settings:
+    """One look at all links; none where no interface has VFs."""
+    if not any(f.sriov is not None and f.sriov.num and f.interfaces for f in pci):
+        return {}
+    done = reader.output(["ip", "-json", "link", "show"])
+    return parse_links(done.out) if done is not None and done.rc == 0 else {}
+
+
+def parse_links(text: str) -> dict[str, dict[int, VfSettings]]:
+    """From ``ip -json link show``."""
+    try:
+        links = json.loads(text)
+    except ValueError:
+        return {}
+    found = {}
+    for link in links if isinstance(links, list) else []:
+        infos = link.get("vfinfo_list") if isinstance(link, dict) else None
+        if isinstance(infos, list):
+            items = [info for info in infos if isinstance(info, dict) and "vf" in info]
+            found[str(link.get("ifname"))] = {int(i["vf"]): _settings(i) for i in items}
+    return found
+
+
+def _settings(info: Mapping[str, Any]) -> VfSettings:
+    # "mac" in iproute2 before 5.1, "address" since.
+    mac = info.get("address", info.get("mac"))
+    vlans = info.get("vlan_list") or [{}]
+    return VfSettings(
+        mac=None if mac is None else str(mac).lower(),
+        vlan=int(vlans[0].get("vlan", 0)),
+        trust=_flag(info.get("trust")),
+        spoofchk=_flag(info.get("spoofchk")),
+    )
+
+
+def _flag(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return {"on": True, "off": False}.get(str(value))

@@ -1,0 +1,211 @@
+"""``[[sriov]]``: virtual functions, made now and at every boot (docs/decisions on persistence)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from backends.pci import PciFunction
+from backends.steps import Run
+from reconciler.model import Change, Claim, Effective, Finding, Pending, Unchanged, note
+from reconciler.passthrough import live, record, safety, vf_steps, vfs
+from reconciler.passthrough.vfs import Fabric
+from reconciler.resources.base import Context, FileWish, Result, Wishes
+from reconciler.resources.device import selected
+from reconciler.resources.files import change_id
+from specs.sriov import VirtualFunction
+from specs.values import PciAddress
+
+RULES = "/etc/udev/rules.d/90-reconcile-sriov.rules"
+SECTION = "sriov"
+VF_DRIVERS = "vf-drivers"
+
+
+class SriovResource:
+    """Counts, drivers and attributes of VFs."""
+
+    kind = "sriov"
+    order = 35
+    own_paths = (RULES,)
+
+    def wishes(self, ctx: Context) -> Wishes:
+        """The udev rules for every boot."""
+        found, _ = vfs.fabrics(ctx)
+        text = "".join(vf_steps.rules(fabric) for fabric in found)
+        if not text:
+            return Wishes()
+        because = ", ".join(f.where for f in found if f.spec.vfs)
+        content = (ctx.header + text).encode()
+        return Wishes(files=(FileWish(RULES, content, because, effective=Effective.NOW),))
+
+    def plan(self, ctx: Context, wishes: Wishes) -> Result:
+        """Findings, then changes of counts, drivers and attributes."""
+        found, missing = vfs.fabrics(ctx)
+        findings = [*missing, *_findings(ctx, found)]
+        results = [_fabric(ctx, fabric) for fabric in found]
+        results.append(_releases(ctx, found))
+        return Result(
+            changes=tuple(c for r in results for c in r.changes),
+            findings=(*findings, *(f for r in results for f in r.findings)),
+            pending=tuple(p for r in results for p in r.pending),
+            unchanged=tuple(u for r in results for u in r.unchanged),
+        )
+
+
+RESOURCE = SriovResource()
+
+
+def _findings(ctx: Context, found: tuple[Fabric, ...]) -> Iterator[Finding]:
+    guests = [f for f in found if f.for_guests and f.spec.vfs]
+    if guests:
+        yield from safety.iommu_findings(ctx.state.iommu, ctx.state.pci, guests[0].where)
+    given = safety.given_away(selected(ctx))
+    for fabric in found:
+        yield from vfs.findings(ctx, fabric, given)
+
+
+def _fabric(ctx: Context, fabric: Fabric) -> Result:
+    physical, wanted = fabric.physical, fabric.spec.vfs
+    autoprobe = None if not wanted else not fabric.for_guests
+    steps = vf_steps.count_steps(physical, wanted, autoprobe=autoprobe)
+    if fabric.for_guests and wanted and not ctx.state.iommu.active:
+        text = f"{wanted} VFs"
+        pending = Pending(str(physical.address), text, f"{fabric.num} VFs", Effective.REBOOT)
+        return Result(pending=(pending,) if steps else ())
+    fresh = fabric.num != wanted
+    count = (_count(ctx, fabric, steps),) if steps else ()
+    taken = _drivers(ctx, fabric) if fabric.for_guests and not fresh else Result()
+    same = Unchanged(str(physical.address), f"has {wanted} VFs", fabric.where)
+    changes = (*count, *taken.changes, *_settings(ctx, fabric, fresh=fresh))
+    return replace(taken, changes=changes, unchanged=() if count else (same,))
+
+
+def _count(ctx: Context, fabric: Fabric, steps: tuple[Any, ...]) -> Change:
+    physical, wanted = fabric.physical, fabric.spec.vfs
+    if fabric.for_guests and fabric.num != wanted:
+        driver, loaded = fabric.spec.vf_driver, ctx.state.pci_drivers
+        steps += vf_steps.take_steps(vfs.addresses(fabric), driver, loaded)
+    sriov = physical.sriov
+    known = ctx.owned.get(SECTION, str(physical.address)) or {
+        "id": physical.id,
+        "vfs": fabric.num,
+        "autoprobe": sriov.autoprobe if sriov else None,
+    }
+    return Change(
+        id=f"sriov:{physical.address}",
+        kind="sriov",
+        object=str(physical.address),
+        field="vfs" if fabric.num != wanted else "drivers_autoprobe",
+        before=fabric.num,
+        after=wanted,
+        because=fabric.where,
+        steps=steps,
+        requires=frozenset({change_id(RULES)}),
+        claims=(Claim(SECTION, str(physical.address), known),),
+    )
+
+
+def _drivers(ctx: Context, fabric: Fabric) -> Result:
+    """VFs that are there already, on another driver."""
+    driver, changes, pending, findings = fabric.spec.vf_driver, [], [], []
+    owned = ctx.owned.section(VF_DRIVERS)
+    for vf in vfs.present(ctx, fabric.physical):
+        if vf.driver == driver:
+            continue
+        claim = record.claim(vf, ctx.state.pci, owned, driver)
+        claim = Claim(VF_DRIVERS, claim.key, claim.value)
+        requires = frozenset({change_id(RULES)})
+        change, later, finding = live.bind(ctx, vf, driver, fabric.where, claim, requires)
+        changes += [change] if change else []
+        pending += [later] if later else []
+        findings += [finding] if finding else []
+    return Result(tuple(changes), tuple(findings), tuple(pending))
+
+
+def _settings(ctx: Context, fabric: Fabric, *, fresh: bool) -> Iterator[Change]:
+    """Attributes that a network card keeps for its VFs."""
+    declared = [vf for vf in fabric.spec.vf if vf_steps.vf_declares(vf)]
+    for interface in fabric.physical.interfaces[:1]:
+        seen = {} if fresh else ctx.state.vf_settings.get(interface, {})
+        for vf in declared:
+            if vf_steps.differs(vf, seen.get(vf.index)):
+                yield _setting(fabric, interface, vf, seen.get(vf.index))
+
+
+def _setting(fabric: Fabric, interface: str, vf: VirtualFunction, seen: Any) -> Change:
+    names = ("mac", "vlan", "trust", "spoofchk")
+    wanted = {n: getattr(vf, n) for n in names if getattr(vf, n) is not None}
+    return Change(
+        id=f"vf:{fabric.physical.address}/{vf.index}",
+        kind="sriov",
+        object=f"{fabric.physical.address} VF {vf.index}",
+        field=", ".join(wanted),
+        before=None if seen is None else {n: getattr(seen, n) for n in wanted},
+        after=wanted,
+        because=f"{fabric.where}.vf",
+        steps=(Run(vf_steps.settings_argv(interface, vf), timeout=60),),
+        requires=frozenset({f"sriov:{fabric.physical.address}"}),
+    )
+
+
+# --- no longer in the spec ---------------------------------------------------------------------
+
+
+def _releases(ctx: Context, found: tuple[Fabric, ...]) -> Result:
+    """Counts go back to what they were before reconcile changed them."""
+    wanted = {str(f.physical.address) for f in found}
+    results = [
+        _release(ctx, address, kept)
+        for address, kept in ctx.owned.section(SECTION).items()
+        if address not in wanted
+    ]
+    ours = {str(vf.address) for f in found if f.for_guests for vf in vfs.present(ctx, f.physical)}
+    moves = [
+        live.release(ctx, vf, kept, frozenset({change_id(RULES)}), VF_DRIVERS)
+        for vf, kept in ctx.owned.section(VF_DRIVERS).items()
+        if vf not in ours
+    ]
+    return Result(
+        changes=(
+            *(c for r in results for c in r.changes),
+            *(change for change, _, _ in moves if change),
+        ),
+        findings=(*(f for r in results for f in r.findings), *(f for _, _, f in moves if f)),
+        pending=(*(p for r in results for p in r.pending), *(p for _, p, _ in moves if p)),
+    )
+
+
+def _release(ctx: Context, address: str, kept: dict[str, Any]) -> Result:
+    physical = ctx.state.pci.get(PciAddress.parse(address))
+    if physical is None or physical.id != kept["id"] or physical.sriov is None:
+        return Result(changes=(_back(address, "hardware that is gone", 0, ()),))
+    before, now = int(kept["vfs"]), physical.sriov.num
+    in_use = vfs.users(ctx, vfs.present(ctx, physical)) if now != before else []
+    if in_use:
+        pending = Pending(address, f"{before} VFs", f"{now} VFs", Effective.REBOOT)
+        text = f"{address} keeps its {now} VFs until the next boot: {'; '.join(in_use)}"
+        return Result(findings=(note("vfs-kept", address, text),), pending=(pending,))
+    steps = vf_steps.count_steps(physical, before, autoprobe=kept["autoprobe"])
+    return Result(changes=(_back(address, now, before, steps),))
+
+
+def _back(address: str, before: Any, after: Any, steps: tuple[Any, ...]) -> Change:
+    return Change(
+        id=f"sriov:{address}",
+        kind="sriov",
+        object=address,
+        field="vfs",
+        before=before,
+        after=after,
+        because="no longer in the spec",
+        steps=steps,
+        requires=frozenset({change_id(RULES)}),
+        claims=(Claim(SECTION, address, None),),
+    )
+
+
+def vf_function(ctx: Context, fabric: Fabric, number: int) -> PciFunction | None:
+    """The VF behind NAME.N, if it exists."""
+    known = fabric.addresses
+    return ctx.state.pci.get(known[number]) if number < len(known) else None
