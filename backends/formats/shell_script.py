@@ -336,6 +336,8 @@ class _Parser:
             self._skip(_BLANK_OR_LINES)
             if self.raw[self.at : self.at + 1] == ")":
                 break
+            if self.at >= len(self.raw):
+                raise NotUnderstoodError(last.start, "an array is not closed")
             elements.append(self._word().pieces)
         self.at += 1
         last.elements, last.end = tuple(elements), self.at
