@@ -101,7 +101,7 @@ def edit(words: Sequence[str], remove: Sequence[str], add: Sequence[str]) -> tup
 
     Raises CmdlineError if a word is not one word, or a quote before the new words is open.
     """
-    _check(words, add)
+    _check([to_raw(word) for word in words], [to_raw(word) for word in add])
     plan = _plan(words, remove, add)
     out: list[str] = []
     for index in range(len(words) + 1):
@@ -132,6 +132,7 @@ def splices(raw: str, remove: Sequence[str], add: Sequence[str]) -> list[Splice]
     spans = [m.span() for m in _WORD.finditer(raw)]
     words = [raw[a:b] for a, b in spans]
     _check(words, add)
+    spans = [(a, _letter_end(raw, b)) for a, b in spans]
     plan = _plan(words, remove, add)
     out: list[Splice] = []
     last: int | None = None  # the old word that the new line has got to
@@ -144,6 +145,13 @@ def splices(raw: str, remove: Sequence[str], add: Sequence[str]) -> list[Splice]
         if index < len(spans) and (new or index not in plan.gone):
             last = index
     return sorted(out)
+
+
+def _letter_end(raw: str, at: int) -> int:
+    """Behind a byte 0xA0: it is part of a letter, though the kernel separates words there."""
+    while raw[at : at + 1] == "\xa0":
+        at += 1
+    return at
 
 
 def raw_words(raw: str) -> list[str]:
@@ -282,15 +290,16 @@ def _grouped(add: Sequence[str]) -> dict[str, list[tuple[int, str]]]:
 
 
 def _check(words: Sequence[str], add: Sequence[str]) -> None:
+    """Raise CmdlineError if new words would not be words behind these (one char per byte)."""
     kernel, _ = before_dashdash(words)
-    if tokens(join(words)) != tuple(words) or (add and kernel and kernel[-1].count('"') % 2):
+    if raw_words(join(words)) != list(words) or (add and kernel and kernel[-1].count('"') % 2):
         raise CmdlineError(
             "a double quote in the kernel command line is not closed",
             hint="close it by hand: everything behind it is part of one argument",
         )
     for word in add:
-        if tokens(word) != (word,) or word.count('"') % 2 or _split(word) == ("--", None):
-            raise CmdlineError(f"{word!r} is not one kernel argument")
+        if raw_words(word) != [word] or word.count('"') % 2 or _split(word) == ("--", None):
+            raise CmdlineError(f"{from_raw(word)!r} is not one kernel argument")
 
 
 def _group(word: str) -> str:

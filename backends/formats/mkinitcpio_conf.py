@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from backends.formats import cmdline
 from backends.formats.rawtext import from_raw, to_raw
 from backends.formats.shell_assign import ShellAssignError
-from backends.formats.shell_script import Assign, Effect, Script, parse
+from backends.formats.shell_script import parse
+from backends.formats.shell_statements import Assign, Effect, Script
 from backends.formats.shell_words import Lit, literal_text
 
 _WORD = re.compile(r"[^ \t\n]+")

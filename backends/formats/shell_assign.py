@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backends.formats.rawtext import from_raw, to_raw
-from backends.formats.shell_script import Assign, parse
+from backends.formats.shell_script import parse
+from backends.formats.shell_statements import Assign
 from backends.formats.shell_values import Text, Variables, flatten
 from specs.errors import ReconcileError
 

@@ -17,7 +17,8 @@ from itertools import accumulate, pairwise
 from backends.formats import cmdline
 from backends.formats.rawtext import from_raw, to_raw
 from backends.formats.shell_assign import ShellAssignError, appending, escape_double, quote
-from backends.formats.shell_script import Assign, Effect, Script, parse
+from backends.formats.shell_script import parse
+from backends.formats.shell_statements import Assign, Effect, Script
 from backends.formats.shell_values import Run, Text, Unknown, Variables, flatten
 
 MARK = "# added by reconcile"

@@ -9,12 +9,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from backends.formats.rawtext import Lines
+from backends.formats.shell_statements import (
+    NAME,
+    Assign,
+    Effect,
+    Script,
+    Statement,
+    Word,
+    appends,
+    assignment,
+    splits,
+)
 from backends.formats.shell_words import (
     Dyn,
-    Lit,
     NotUnderstoodError,
     Piece,
     Var,
@@ -24,7 +33,6 @@ from backends.formats.shell_words import (
     word,
 )
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ELEMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[")
 _BLANK = re.compile(r"(?:[ \t]|\\\n)+")
 _BLANK_OR_LINES = re.compile(r"(?:[ \t\n]|\\\n|(?<![^ \t\n])#[^\n]*)+")
@@ -48,50 +56,6 @@ _ENDERS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
-    """``name=value``. ``start`` to ``end`` is the whole word; ``sure`` is False where a condition
-    decides; ``elements`` are the words of a bash array; ``append`` stands for ``+=``."""
-
-    name: str
-    append: bool
-    value: tuple[Piece, ...]
-    start: int
-    value_start: int
-    end: int
-    line: int
-    sure: bool
-    elements: tuple[tuple[Piece, ...], ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Something else that may change the variables ``names`` (None: any of them).
-
-    ``fails`` says that a POSIX sh stops at this line or runs something nobody meant.
-    """
-
-    line: int
-    reason: str
-    names: frozenset[str] | None
-    fails: bool = False
-
-
-Statement: TypeAlias = Assign | Effect
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What was read. ``stop`` is where reading ended, None if all was understood. ``known`` are
-    the spans of comments and of sure assignments: names elsewhere are used in unknown ways."""
-
-    raw: str
-    statements: tuple[Statement, ...]
-    stop: Effect | None
-    known: tuple[tuple[int, int], ...]
-    lines: Lines
-
-
 def parse(raw: str, *, bash: bool = False) -> Script:
     """Read a whole file. Never raises: what cannot be read is ``stop`` and the last Effect."""
     parser = _Parser(raw, bash)
@@ -103,14 +67,6 @@ def parse(raw: str, *, bash: bool = False) -> Script:
         parser.out.append(stop)
     known = tuple(sorted(parser.known))
     return Script(raw, tuple(parser.out), stop, known, parser.lines)
-
-
-@dataclass(slots=True)
-class _Word:
-    pieces: tuple[Piece, ...]
-    start: int
-    end: int
-    elements: tuple[tuple[Piece, ...], ...] | None = None
 
 
 @dataclass(slots=True)
@@ -131,7 +87,7 @@ class _Parser:
     frames: list[_Frame] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
     heredocs: list[tuple[str, bool, bool]] = field(default_factory=list)
-    words: list[_Word] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
     header: bool = False  # the words are those of "for"
     redirected: bool = False
     conditional: bool = False  # behind && || | or !
@@ -175,14 +131,14 @@ class _Parser:
         if found := pattern.match(self.raw, self.at):
             self.at = found.end()
 
-    def _word(self) -> _Word:
+    def _word(self) -> Word:
         start = self.at
         if self.raw[start : start + 1] == "#":
             raise NotUnderstoodError(start, "a word is missing")
         pieces, self.at = word(self.raw, start)
         if self.at == start:
             raise NotUnderstoodError(start, "a word is missing")
-        return _Word(pieces, start, self.at)
+        return Word(pieces, start, self.at)
 
     def _word_token(self) -> None:
         new = self._word()
@@ -192,7 +148,7 @@ class _Parser:
         if self.closed:
             raise NotUnderstoodError(new.start, "a word behind the end of a compound command")
         at_start = not self.words and not self.header and not self.redirected
-        if self.bash and _ELEMENT.match(self.raw, new.start) and all(map(_assignment, self.words)):
+        if self.bash and _ELEMENT.match(self.raw, new.start) and all(map(assignment, self.words)):
             raise NotUnderstoodError(new.start, "an element of an array")
         if at_start and text in _KEYWORDS:
             self._keyword(text, new.start)
@@ -317,20 +273,20 @@ class _Parser:
     def _function_head(self, start: int) -> None:
         name = plain_text(self.words[0].pieces) if len(self.words) == 1 else None
         self._skip(_BLANK)
-        if name is None or not _NAME.fullmatch(name) or self.raw[self.at : self.at + 1] != ")":
+        if name is None or not NAME.fullmatch(name) or self.raw[self.at : self.at + 1] != ")":
             raise NotUnderstoodError(start, "( here is not understood")
         self.at += 1
         self.functions.add(name)
         self.words.clear()
         self.function_next = True
 
-    def _is_array(self, last: _Word, start: int) -> bool:
-        parts = _assignment(last)
+    def _is_array(self, last: Word, start: int) -> bool:
+        parts = assignment(last)
         head = plain_text(self.words[0].pieces)
-        takes = all(map(_assignment, self.words)) or head == "export"
+        takes = all(map(assignment, self.words)) or head == "export"
         return self.bash and takes and parts is not None and not parts[2] and last.end == start
 
-    def _array(self, last: _Word) -> None:
+    def _array(self, last: Word) -> None:
         elements = []
         while True:
             self._skip(_BLANK_OR_LINES)
@@ -380,7 +336,7 @@ class _Parser:
         if words:
             self.pending = False
 
-    def _for_header(self, words: list[_Word]) -> None:
+    def _for_header(self, words: list[Word]) -> None:
         name = plain_text(words[0].pieces) if words else None
         if name is None:
             raise NotUnderstoodError(self.at, "for without a name")
@@ -408,19 +364,19 @@ class _Command:
     """One simple command: leading assignments, then perhaps a program or builtin."""
 
     parser: _Parser
-    words: list[_Word]
+    words: list[Word]
     sure: bool
 
     def read(self) -> None:
         """Append its assignments and effects to the parser's output."""
         assigned = []
         for one in self.words:
-            if _assignment(one) is None:
+            if assignment(one) is None:
                 break
             assigned.append(one)
         rest = self.words[len(assigned) :]
-        if not self.parser.bash and any(_appends(one) for one in assigned):
-            names = {parts[0] for parts in map(_assignment, assigned) if parts}
+        if not self.parser.bash and any(appends(one) for one in assigned):
+            names = {parts[0] for parts in map(assignment, assigned) if parts}
             self._effect(assigned[0], "+= is known to bash, not to every sh", names, fails=True)
             return
         if not rest:
@@ -431,8 +387,8 @@ class _Command:
             self.parser._effects_of(one.pieces, one.start)
         self._program(assigned, rest)
 
-    def _assign(self, one: _Word) -> None:
-        parts = _assignment(one)
+    def _assign(self, one: Word) -> None:
+        parts = assignment(one)
         assert parts is not None
         name, append, value, value_start = parts
         line = self.parser.lines.number(one.start)
@@ -445,13 +401,13 @@ class _Command:
         if self.sure and all(not isinstance(piece, Dyn) for piece in walk(value)):
             self.parser.known.append((one.start, one.end))
 
-    def _program(self, assigned: list[_Word], rest: list[_Word]) -> None:
+    def _program(self, assigned: list[Word], rest: list[Word]) -> None:
         literal = literal_text(rest[0].pieces)
         if literal is None or literal in _ENDERS or literal in self.parser.functions:
             what = "a command that only a running shell knows" if literal is None else literal
             raise NotUnderstoodError(rest[0].start, f"{what}: what it does is not followed")
         if assigned:
-            names = {parts[0] for parts in map(_assignment, assigned) if parts}
+            names = {parts[0] for parts in map(assignment, assigned) if parts}
             reason = f"without quotes this runs {literal!r}"
             self._effect(rest[0], reason, names, fails=True)
             if literal in (*_CHANGERS, "export", "set"):
@@ -464,55 +420,22 @@ class _Command:
         elif literal in _CHANGERS:
             self._effect(rest[0], f"{literal} may change variables", None)
 
-    def _export(self, arguments: list[_Word]) -> None:
+    def _export(self, arguments: list[Word]) -> None:
         for one in arguments:
-            parts, text = _assignment(one), plain_text(one.pieces)
+            parts, text = assignment(one), plain_text(one.pieces)
             if parts is not None and parts[1] and not self.parser.bash:
                 raise NotUnderstoodError(one.start, "+= is known to bash, not to every sh")
-            if parts is not None and _splits(parts[2]):
+            if parts is not None and splits(parts[2]):
                 self._effect(one, "export splits an unquoted value", {parts[0]})
             elif parts is not None:
                 self._assign(one)
-            elif text is None or not (_NAME.fullmatch(text) or text == "-p"):
+            elif text is None or not (NAME.fullmatch(text) or text == "-p"):
                 raise NotUnderstoodError(one.start, "export of what is not a plain name")
             else:
                 self.parser.known.append((one.start, one.end))
 
     def _effect(
-        self, one: _Word, reason: str, names: set[str] | None, *, fails: bool = False
+        self, one: Word, reason: str, names: set[str] | None, *, fails: bool = False
     ) -> None:
         wanted = None if names is None else frozenset(names)
         self.parser._effect(one.start, reason, wanted, fails=fails and self.sure)
-
-
-def _splits(value: tuple[Piece, ...]) -> bool:
-    """Whether export, which is a command to some shells, would split or expand the value."""
-    return any(
-        not piece.quote and (not isinstance(piece, Lit) or any(c in piece.text for c in "*?["))
-        for piece in value
-    )
-
-
-def _appends(one: _Word) -> bool:
-    parts = _assignment(one)
-    return parts is not None and parts[1]
-
-
-def _assignment(one: _Word) -> tuple[str, bool, tuple[Piece, ...], int] | None:
-    """Name, whether ``+=``, value and the value's offset, if the word is an assignment."""
-    name = ""
-    for index, piece in enumerate(one.pieces):
-        if not isinstance(piece, Lit) or piece.quote or not (piece.exact or not piece.text):
-            return None
-        equals = piece.text.find("=")
-        name += piece.text[:equals] if equals >= 0 else piece.text
-        if equals < 0:
-            continue
-        append = name.endswith("+")
-        if not _NAME.fullmatch(name[:-1] if append else name):
-            return None
-        offset = piece.start + equals + 1
-        first = Lit(piece.text[equals + 1 :], offset, piece.end, "")
-        value = (*([first] if first.text else []), *one.pieces[index + 1 :])
-        return name.rstrip("+"), append, value, offset
-    return None

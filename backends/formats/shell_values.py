@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from backends.formats.shell_script import Assign, Effect, Script
+from backends.formats.shell_statements import Assign, Effect, Script
 from backends.formats.shell_words import Lit, Piece, Var, walk
 
 LIMIT = 1 << 20

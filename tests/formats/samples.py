@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-REALWORLD = Path(os.environ.get("REALWORLD") or Path(__file__).parents[3] / "shared" / "realworld")
+from tests.realworld import HOME
+
+REALWORLD = HOME
 
 
 def realworld_files(*folders: str) -> list[ParameterSet]:

@@ -128,6 +128,14 @@ def test_white_space_of_the_others_stays() -> None:
     assert cmdline.edit_text("x y", ["x", "y"], []) == ""
 
 
+@pytest.mark.parametrize("word", ["x=à", "x=\udcff", "é", "x=ā"], ids=range(4))
+def test_bytes_beyond_ascii_are_kept(word: str) -> None:
+    line = f"{word} quiet"
+    assert cmdline.edit_text(line, ["quiet"], ["n"]) == f"{word} n"
+    assert cmdline.edit_text(line, [], []) == line
+    assert cmdline.edit(cmdline.tokens(line), [], ["n"])[-1] == "n"
+
+
 def test_new_words_stand_before_those_of_init() -> None:
     assert cmdline.edit(("a", "--", "b", "quiet"), ["b"], ["quiet"]) == (
         "a", "quiet", "--", "b", "quiet",
