@@ -166,9 +166,8 @@ def _capture(args: argparse.Namespace) -> int:
 
 
 def _schema(args: argparse.Namespace) -> int:
-    import json
 
-    from specs.spec import HostSpec
+    from specs.schema import schema_text
 
-    sys.stdout.write(json.dumps(HostSpec.model_json_schema(), indent=2) + "\n")
+    sys.stdout.write(schema_text())
     return 0

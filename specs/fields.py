@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, WrapValidator
 
@@ -78,7 +78,7 @@ Name = Annotated[
 DomainName = Annotated[
     str,
     Text(
-        r"(?!\s|\.\.?$)[^/\x00-\x1f\x7f]{1,128}",
+        r"[^/\s\x00-\x1f\x7f][^/\x00-\x1f\x7f]{0,127}",
         "the name of a libvirt domain: at most 128 characters, none of them /",
     ),
 ]
@@ -145,5 +145,5 @@ def _unlimited(value: object) -> str:
     return did_you_mean(value, ("unlimited",)) if isinstance(value, str) else ""
 
 
-UnlimitedOrSize = Annotated[str | MemorySize, WrapValidator(_unlimited_or_size)]
+UnlimitedOrSize = Annotated[Literal["unlimited"] | MemorySize, WrapValidator(_unlimited_or_size)]
 """``unlimited``, or an amount of memory."""

@@ -33,7 +33,7 @@ class CpuSet(Value):
     mask: int
 
     EXPECTED: ClassVar = 'a CPU list in the kernel\'s form, such as "0-3,8" or "0-15:2/4"'
-    PATTERN: ClassVar = r"^\s*\d+(-\d+(:\d+/\d+)?)?([,\s]+\d+(-\d+(:\d+/\d+)?)?)*[,\s]*$"
+    PATTERN: ClassVar = r"^[0-9,:/\s-]*[0-9][0-9,:/\s-]*$"
     EXAMPLES: ClassVar = ("2-7,10-15", "0-15:2/4")
 
     def __init__(self, cpus: Iterable[int] = ()) -> None:
