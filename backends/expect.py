@@ -14,6 +14,6 @@ def problem(reader: Reader, expect: Expect) -> str | None:
 
 
 def _checks() -> dict[str, Callable[[Reader, Expect], str | None]]:
-    from backends.bootloader.expect import grub_cfg
+    from backends.bootloader.expect import grub_cfg, uki
 
-    return {"grub-cfg": grub_cfg}
+    return {"grub-cfg": grub_cfg, "uki": uki}

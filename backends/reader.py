@@ -97,6 +97,12 @@ class Reader(Protocol):
     def stat(self, path: str) -> FileStat | None:
         """stat(2), symlinks followed, or None."""
 
+    def read_range(self, path: str, offset: int, size: int) -> bytes | None:
+        """Up to ``size`` bytes from ``offset``, for files too large to be read whole."""
+
+    def free_bytes(self, path: str) -> int | None:
+        """Room for root on the file system that holds ``path`` (statvfs(3) f_bavail), or None."""
+
     def output(self, argv: Sequence[str], *, timeout: float = 30.0) -> Done | None:
         """Run a program that only reads; None where it is absent or not to be run."""
 
@@ -198,6 +204,14 @@ class TreeReader:
         """See Reader."""
         return self._attempt(path, False, lambda p: _stat_of(os.stat(p)))
 
+    def read_range(self, path: str, offset: int, size: int) -> bytes | None:
+        """See Reader."""
+        return self._attempt(path, False, lambda p: _part(p, offset, size))
+
+    def free_bytes(self, path: str) -> int | None:
+        """See Reader."""
+        return self._attempt(path, False, _free)
+
     def output(self, argv: Sequence[str], *, timeout: float = 30.0) -> Done | None:
         """See Reader."""
         return self._run(argv, timeout)
@@ -229,6 +243,21 @@ def _slurp(path: str) -> bytes:
         return b"".join(parts)
     finally:
         os.close(fd)
+
+
+def _part(path: str, offset: int, size: int) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        if not stat_module.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        return os.pread(fd, size, offset)
+    finally:
+        os.close(fd)
+
+
+def _free(path: str) -> int:
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
 
 
 _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
@@ -306,6 +335,19 @@ class RecordingReader:
         self._note(path, "stat", None if found is None else asdict(found))
         return found
 
+    def read_range(self, path: str, offset: int, size: int) -> bytes | None:
+        """See Reader."""
+        data = self.inner.read_range(path, offset, size)
+        text = None if data is None else base64.b64encode(data).decode()
+        self._note(path, f"range {offset} {size}", text)
+        return data
+
+    def free_bytes(self, path: str) -> int | None:
+        """See Reader."""
+        room = self.inner.free_bytes(path)
+        self._note(path, "free", room)
+        return room
+
     def output(self, argv: Sequence[str], *, timeout: float = 30.0) -> Done | None:
         """See Reader."""
         done = self.inner.output(argv, timeout=timeout)
@@ -379,6 +421,16 @@ class CaptureReader:
         """See Reader."""
         value = self._get(path, "stat")[1]
         return None if value is None else FileStat(**value)
+
+    def read_range(self, path: str, offset: int, size: int) -> bytes | None:
+        """See Reader."""
+        value = self._get(path, f"range {offset} {size}")[1]
+        return None if value is None else base64.b64decode(value)
+
+    def free_bytes(self, path: str) -> int | None:
+        """See Reader."""
+        value = self._get(path, "free")[1]
+        return None if value is None else int(value)
 
     def output(self, argv: Sequence[str], *, timeout: float = 30.0) -> Done | None:
         """See Reader. A program that was not run for the capture counts as absent."""

@@ -13,6 +13,7 @@ from backends.reader import Reader
 
 NAMES = {
     "grub-mkconfig": "grub_mkconfig",
+    "systemd-boot": "systemd_boot",
 }
 
 

@@ -27,6 +27,13 @@ def grub_cfg(reader: Reader, expect: Expect) -> str | None:
     return wrong_arguments(normal, expect) or _lost(old, new)
 
 
+def uki(reader: Reader, expect: Expect) -> str | None:
+    """A unified kernel image carries the arguments, and none that must be gone."""
+    from backends.bootloader.bls import image
+
+    return wrong_arguments([image(reader, expect.path)], expect)
+
+
 def wrong_arguments(entries: Iterable[BootEntry], expect: Expect) -> str | None:
     """The first entry that lacks an argument, or still has one that must be gone."""
     for entry in entries:
