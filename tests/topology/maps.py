@@ -51,6 +51,15 @@ class MapReader:
         mode = 0o444 if path in self.readonly else 0o644
         return FileStat(kind, mode, 0, 0, len(self.files.get(path, "")), 0, "0:1", 1)
 
+    def read_range(self, path: str, offset: int, size: int) -> bytes | None:
+        """Part of a file."""
+        data = self.read_bytes(path)
+        return None if data is None else data[offset : offset + size]
+
+    def free_bytes(self, path: str) -> int | None:
+        """Not known."""
+        return None
+
     def output(self, argv: Sequence[str], *, timeout: float = 30.0) -> Done | None:
         return None
 
