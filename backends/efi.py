@@ -25,7 +25,7 @@ def loader_variable(reader: Reader, name: str) -> str | None:
 def secure_boot(reader: Reader) -> bool:
     """Whether firmware verifies what it starts."""
     data = reader.read_bytes(f"{_VARS}/SecureBoot-{_GLOBAL}", optional=True)
-    return bool(data) and data[-1:] == b"\x01"
+    return data is not None and data[-1:] == b"\x01"
 
 
 def boot_folders(reader: Reader) -> tuple[str, ...]:

@@ -103,7 +103,8 @@ class BootWish:
 
     ``args`` in this order; ``absent`` (NAME or NAME=VALUE) gone; ``owned`` are arguments that
     reconcile had put there earlier: those not in ``args`` go, everything else stays.
-    ``header`` is the comment that files of ours carry.
+    ``header`` is the comment that files of ours carry. ``kept`` are, by entry file, arguments that
+    stood there before they were ever ours: undo leaves them.
     """
 
     args: tuple[str, ...]
@@ -111,6 +112,7 @@ class BootWish:
     owned: tuple[str, ...] = ()
     owned_files: Mapping[str, OwnedFile] = field(default_factory=dict)
     header: str = ""
+    kept: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class BootEdit:
     already: tuple[str, ...] = ()
     why_stale: str = ""
     problems: tuple[BootProblem, ...] = ()
+    kept: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def needed(self) -> bool:

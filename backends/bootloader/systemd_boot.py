@@ -7,7 +7,8 @@ systemd-boot(7), kernel-install(8), Boot Loader Specification.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from backends import efi
 from backends.bootloader.bls import type1, type2
@@ -89,6 +90,8 @@ class SystemdBoot:
         problems = _conflict(wish, base)
         already = tuple(a for a in wish.args if any(same(a, b) for b in base))
         added = tuple(a for a in wish.args if a not in already)
+        wish = replace(wish, kept=_kept(state, wish, added))
+        kept = _still(wish.kept, added)
         try:
             files = _edits(state, wish, added)
         except (LoaderEntryError, CmdlineError) as e:
@@ -98,8 +101,8 @@ class SystemdBoot:
             images = [e for e in state.normal() if e.source.endswith(".efi")]
             steps, wrong = rebuild(state, images, wish)
             why = "" if files else f"{behind[0].source} was built with other arguments"
-            return BootEdit(files, steps, added, already, why, (*problems, *wrong))
-        return BootEdit((), (), added, already, "", tuple(problems))
+            return BootEdit(files, steps, added, already, why, (*problems, *wrong), kept)
+        return BootEdit((), (), added, already, "", tuple(problems), kept)
 
 
 BACKEND = SystemdBoot()
@@ -187,9 +190,28 @@ def _edits(state: BootState, wish: BootWish, added: Sequence[str]) -> tuple[File
     return tuple(found)
 
 
+def _kept(state: BootState, wish: BootWish, added: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Arguments that become ours now and that an entry already has: from whom it will keep them."""
+    new = [a for a in added if not any(same(a, o) for o in wish.owned)]
+    found = {}
+    for entry in state.normal():
+        here = [a for a in new if any(same(a, t) for t in entry.args)]
+        if here or entry.source in wish.kept:
+            found[entry.source] = tuple(dict.fromkeys([*wish.kept.get(entry.source, ()), *here]))
+    return found
+
+
+def _still(kept: Mapping[str, tuple[str, ...]], added: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """What has to be remembered for a later undo: only of arguments that are ours from now on."""
+    left = {path: tuple(a for a in args if a in added) for path, args in kept.items()}
+    return {path: args for path, args in left.items() if args}
+
+
 def _entry_file(source: SourceFile, wish: BootWish) -> FileEdit | None:
     """An entry. kernel-install may have made it with our arguments: those go like our own."""
-    retired = _retired(wish)
+    kept = wish.kept.get(source.path, ())
+    ours = [a for a in wish.owned if a not in kept]
+    retired = [w for w in _retired(wish) if w not in _spelled(kept)]
 
     def apply(text: str) -> str:
         words = tokens(" ".join(_options(text)))
@@ -199,7 +221,7 @@ def _entry_file(source: SourceFile, wish: BootWish) -> FileEdit | None:
     return edit_file(
         source,
         wish.owned_files.get(source.path),
-        strip=lambda text: edit_options(text, _spelled(wish.owned), ()),
+        strip=lambda text: edit_options(text, _spelled(ours), ()),
         apply=apply,
     )
 

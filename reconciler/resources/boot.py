@@ -76,6 +76,7 @@ class Boot:
             owned=owned,
             owned_files=ctx.owned.files(BOOT_FILES),
             header=ctx.header,
+            kept={k: tuple(v) for k, v in (ctx.owned.get(SECTION, "kept") or {}).items()},
         )
         change = backend(state.loader).edit(state, wish)
         findings += [_finding(p) for p in (*state.problems, *change.problems)]
@@ -205,6 +206,8 @@ def _claims(ctx: Context, wish: BootWish, change: BootEdit) -> tuple[Claim, ...]
     claims = [_file_claim(ctx, file) for file in change.files]
     claims += _given_back(ctx, {file.path for file in change.files})
     claims.append(Claim(SECTION, "args", list(change.added) or None))
+    kept = {path: list(args) for path, args in change.kept.items()}
+    claims.append(Claim(SECTION, "kept", kept or None))
     retired = [a for a in wish.owned if a not in change.added]
     if retired:
         value = {"args": retired, "boot_id": ctx.state.identity.boot_id}
