@@ -7,7 +7,7 @@ modprobe.d(5), Documentation/ABI/testing/sysfs-bus-pci, udev(7).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from backends.formats.udev_rule import driver_override_rule
 from backends.pci import PciFunction, PciState
@@ -16,6 +16,7 @@ from reconciler.passthrough.record import claim
 from reconciler.passthrough.select import Selection
 from reconciler.resources.base import ArgWish, FileWish, Wishes
 
+VFIO = "vfio-pci"
 MODPROBE = "/etc/modprobe.d/reconcile.conf"
 RULES = "/etc/udev/rules.d/10-reconcile-vfio.rules"
 
@@ -41,38 +42,38 @@ def wishes(
     builtin: bool,
     header: str,
 ) -> Wishes:
-    """Files, arguments and early modules for every function bound at boot to vfio-pci.
+    """Files, arguments and early modules for every function that is bound at boot.
 
     ``owned`` is the record of functions taken earlier, with the driver that each had then.
     """
-    wanted = [(f, s.where) for s in selections for f in s.all if s.spec.driver == "vfio-pci"]
+    wanted = [(f, s) for s in selections for f in s.all]
     if not wanted:
         return Wishes()
-    claims = tuple(claim(f, pci, owned) for f, _ in wanted)
-    given = {f.address for f, _ in wanted}
-    by_id = [(f, w) for f, w in wanted if _ids_are_exact(f, given, pci)]
-    by_rule = [(f, w) for f, w in wanted if (f, w) not in by_id]
-    ids = ",".join(dict.fromkeys(f.id for f, _ in by_id))
-    files = []
-    args = []
-    because = ", ".join(dict.fromkeys(w for _, w in wanted))
-    if builtin and ids:
-        args.append(ArgWish(f"vfio-pci.ids={ids}", because))
+    because = ", ".join(dict.fromkeys(s.where for _, s in wanted))
+    claims = tuple(claim(f, pci, owned, s.spec.driver) for f, s in wanted)
+    given = {f.address for f, s in wanted if s.spec.driver == VFIO}
+    by_id = [f for f, s in wanted if s.spec.driver == VFIO and _ids_are_exact(f, given, pci)]
+    ids = ",".join(dict.fromkeys(f.id for f in by_id))
+    args = (ArgWish(f"vfio-pci.ids={ids}", because),) if builtin and ids else ()
+    modules = {s.spec.driver: None for _, s in wanted if not (builtin and s.spec.driver == VFIO)}
     lines = [f"options vfio-pci ids={ids}"] if ids and not builtin else []
-    if not builtin:
-        lines += [f"softdep {d} pre: vfio-pci" for d in _rivals([f for f, _ in wanted], owned)]
-    if lines:
-        text = header + "".join(f"{line}\n" for line in lines)
-        files.append(FileWish(MODPROBE, text.encode(), because, in_initramfs=True, claims=claims))
-    if by_rule:
-        text = header + "".join(driver_override_rule(f, "vfio-pci") for f, _ in by_rule)
-        files.append(FileWish(RULES, text.encode(), because, in_initramfs=True, claims=claims))
-    return Wishes(tuple(args), tuple(files), () if builtin else ("vfio-pci",))
+    for module in modules:
+        rivals = _rivals([f for f, s in wanted if s.spec.driver == module], owned)
+        lines += [f"softdep {rival} pre: {module}" for rival in rivals]
+    rules = [driver_override_rule(f, s.spec.driver) for f, s in wanted if f not in by_id]
+    texts = {MODPROBE: "".join(f"{line}\n" for line in lines), RULES: "".join(rules)}
+    files = tuple(
+        FileWish(path, (header + text).encode(), because, in_initramfs=True, claims=claims)
+        for path, text in texts.items()
+        if text
+    )
+    return Wishes(args, files, tuple(modules))
 
 
-def _ids_are_exact(function: PciFunction, given: Iterable[object], pci: PciState) -> bool:
-    """Whether every function with this id goes away anyway."""
-    return all(other.address in given for other in pci if other.id == function.id)
+def _ids_are_exact(function: PciFunction, given: Collection[object], pci: PciState) -> bool:
+    """Whether every function with this id goes away anyway. VFs come and go: never by id."""
+    same = (other for other in pci if other.id == function.id)
+    return function.physfn is None and all(other.address in given for other in same)
 
 
 def _rivals(

@@ -67,10 +67,10 @@ def group_changes(selection: Selection, pci: PciState, owned: Records) -> Iterat
 def refreshed(
     function: PciFunction, claim: Claim, owned: Records, because: str
 ) -> Iterator[Change]:
-    """A change without steps where only the record is out of date (never where there is none:
-    a function that was bound by others stays theirs)."""
+    """A change without steps where the group is not the recorded one any more. A record that knew
+    no group (taken before the IOMMU was on) is left: the apply after a reboot writes nothing."""
     old = owned.get(claim.key)
-    if old is not None and dict(old) != claim.value:
+    if old is not None and "group" in old and old["group"] != claim.value.get("group"):
         yield Change(
             id=f"record:{function.address}",
             kind="driver",

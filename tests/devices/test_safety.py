@@ -173,6 +173,20 @@ def test_a_group_that_changed_is_noticed_once(box: TreeBuilder) -> None:
     assert "0000:01:00.1 10de:228b" in change.claims[0].value["group"]
 
 
+def test_a_record_without_group_is_left_as_it_is(box: TreeBuilder) -> None:
+    for name in ("0000:01:00.0", "0000:01:00.1"):
+        path = f"/sys/devices/pci0000:00/0000:00:01.0/{name}"
+        (box.root / path[1:] / "driver").unlink()
+        box.bind(path, "vfio-pci")
+    box.write(
+        "/var/lib/reconcile/owned.json",
+        '{"format": 1, "owned": {"devices": {"0000:01:00.0": {"driver": "nouveau", '
+        '"id": "10de:2489", "bound": "vfio-pci"}}}}',
+    )
+    found = plan(box, device=[device(**BOTH)])
+    assert [c for c in found.changes if c.kind == "driver"] == []
+
+
 # --- no IOMMU ---------------------------------------------------------------------------------
 
 

@@ -1,0 +1,94 @@
+"""What makes a function come up on its driver at the next boot."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.observe import HostState
+from reconciler.ownership import Owned
+from reconciler.resources.base import Context, Wishes
+from reconciler.resources.device import RESOURCE
+from specs.spec import HostSpec
+from tests.devices.planning import device, host, state_of
+from tests.simulator.tree import TreeBuilder
+
+MODPROBE = "/etc/modprobe.d/reconcile.conf"
+RULES = "/etc/udev/rules.d/10-reconcile-vfio.rules"
+
+
+@pytest.fixture
+def state(tree: TreeBuilder) -> HostState:
+    """Two identical GPUs, one NIC with a VF."""
+    host(tree)
+    for bus, group in (("01", 1), ("02", 2)):
+        tree.function(f"0000:{bus}:00.0", ids="1002:731f", driver="amdgpu", group=group)
+    pf = tree.function("0000:03:00.0", "0x020000", "8086:1572", driver="i40e", group=3)
+    vf = tree.function("0000:03:02.0", "0x020000", "8086:154c", driver="iavf", group=4)
+    tree.link(f"{vf}/physfn", pf)
+    return state_of(tree.reader())
+
+
+def wishes(state: HostState, *devices: dict[str, object]) -> Wishes:
+    """What these devices want."""
+    spec = HostSpec.model_validate({"version": 1, "device": list(devices)})
+    return RESOURCE.wishes(Context(spec, state, Owned(), "/s.toml", "/"))
+
+
+def lines(found: Wishes, path: str) -> list[str]:
+    """The lines of a wished file, without its comment."""
+    text = next((f.content.decode() for f in found.files if f.path == path), "")
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def test_an_id_that_is_exact(state: HostState) -> None:
+    found = wishes(state, device(address="03:00.0"))
+    assert lines(found, MODPROBE) == [
+        "options vfio-pci ids=8086:1572",
+        "softdep i40e pre: vfio-pci",
+    ]
+    assert lines(found, RULES) == []
+    assert found.early_modules == ("vfio-pci",)
+    assert all(f.in_initramfs for f in found.files)
+
+
+def test_one_of_two_twins_goes_by_address(state: HostState) -> None:
+    found = wishes(state, device(address="02:00.0"))
+    assert lines(found, MODPROBE) == [
+        "softdep amdgpu pre: vfio-pci",
+        "softdep radeon pre: vfio-pci",
+    ]
+    (rule,) = lines(found, RULES)
+    assert 'KERNEL=="0000:02:00.0"' in rule
+    assert 'ATTR{driver_override}="vfio-pci"' in rule
+
+
+def test_both_twins_with_different_drivers(state: HostState) -> None:
+    second = device(address="02:00.0", driver="pci-stub") | {"name": "two"}
+    found = wishes(state, device(address="01:00.0"), second)
+    assert [r.split('driver_override}="')[1].split('"')[0] for r in lines(found, RULES)] == [
+        "vfio-pci",
+        "pci-stub",
+    ]
+    assert "softdep amdgpu pre: pci-stub" in lines(found, MODPROBE)
+    assert found.early_modules == ("vfio-pci", "pci-stub")
+
+
+def test_a_vf_never_goes_by_id(state: HostState) -> None:
+    found = wishes(state, device(address="03:02.0"))
+    assert not any("ids=" in line for line in lines(found, MODPROBE))
+    assert len(lines(found, RULES)) == 1
+
+
+def test_bound_by_the_vm_leaves_no_trace(state: HostState) -> None:
+    assert wishes(state, device(address="02:00.0", bind="vm")) == Wishes()
+
+
+def test_vfio_in_the_kernel_is_told_by_argument(tree: TreeBuilder) -> None:
+    host(tree)
+    tree.function("0000:01:00.0", ids="1002:731f", driver="amdgpu", group=1)
+    tree.write(
+        "/lib/modules/6.1.0-30-amd64/modules.builtin", "kernel/drivers/vfio/pci/vfio-pci.ko\n"
+    )
+    found = wishes(state_of(tree.reader()), device(address="01:00.0"))
+    assert [a.arg for a in found.args] == ["vfio-pci.ids=1002:731f"]
+    assert (found.files, found.early_modules) == ((), ())
