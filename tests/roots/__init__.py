@@ -1,0 +1,1 @@
+"""Debian root file systems with the real grub-mkconfig, update-initramfs, dracut and kmod."""
