@@ -65,10 +65,15 @@ def _provide_api_filesystems(libc: ctypes.CDLL, root: str) -> None:
     # grub-probe and update-initramfs need these three; an installer has them mounted already.
     if os.path.isdir(f"{root}/proc") and not os.path.islink(f"{root}/proc/self"):
         _mount(libc, "proc", f"{root}/proc", "proc", 0)
-    if os.path.isdir(f"{root}/dev") and not os.path.exists(f"{root}/dev/null"):
+    # The few nodes of a bootstrapped tree are not enough: grub-probe looks for the disk below it.
+    if os.path.isdir(f"{root}/dev") and not _is_mounted(root, f"{root}/dev"):
         _mount(libc, "/dev", f"{root}/dev", "", _MS_BIND | _MS_REC)
     if os.path.isdir(f"{root}/sys") and not os.listdir(f"{root}/sys"):
         _mount(libc, "/sys", f"{root}/sys", "", _MS_BIND | _MS_REC)
+
+
+def _is_mounted(root: str, folder: str) -> bool:
+    return os.stat(folder).st_dev != os.stat(root).st_dev
 
 
 def _mount(libc: ctypes.CDLL, source: str, target: str, kind: str, flags: int) -> None:

@@ -66,9 +66,22 @@ def _build(flavour: Flavour, root: Path) -> None:
     (unfinished / "etc/machine-id").write_text(f"{MACHINE_ID}\n")
     (unfinished / "etc/hostname").write_text("kvm-01\n")
     (unfinished / "etc/fstab").write_text("/dev/sda2 / ext4 errors=remount-ro 0 1\n")
+    _make_small_images(flavour, unfinished)
     if flavour.loader == "grub-mkconfig":
         run_in(unfinished, "update-grub", check=True)
     unfinished.rename(root)
+
+
+def _make_small_images(flavour: Flavour, root: Path) -> None:
+    """A small initramfs is made in two seconds; a full one takes ten times that."""
+    if flavour.initramfs == "dracut":
+        text = 'dracutmodules+=" base udev-rules "\ndrivers+=" ext4 "\n'
+        (root / "etc/dracut.conf.d/small.conf").write_text(text)
+        run_in(root, "dracut", "--quiet", "--regenerate-all", "--force", check=True)
+    else:
+        text = "MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\n"
+        (root / "etc/initramfs-tools/conf.d/small").write_text(text)
+        run_in(root, "update-initramfs", "-u", "-k", "all", check=True)
 
 
 def main(names: list[str]) -> None:

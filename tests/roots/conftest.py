@@ -38,13 +38,17 @@ def built() -> Fresh:
 def fresh_root(built: Fresh) -> Iterator[Fresh]:
     """A copy of the root of that name, on a simulated machine; removed when the test ends.
 
-    Copies lie beside the roots: on the same file system, and never on a tmpfs.
+    Copies lie beside the roots: on the same file system, and never on a tmpfs. What is in /usr
+    they share: a test replaces a file there, and never writes into it.
     """
     home = Path(tempfile.mkdtemp(prefix="copy-", dir=build.state_dir()))
 
     def copy(name: str) -> Path:
         root = home / f"{name}-{len(list(home.iterdir()))}"
-        subprocess.run(["cp", "-a", "--reflink=auto", built(name), root], check=True)
+        root.mkdir()
+        for part in built(name).iterdir():
+            how = "--link" if part.name == "usr" else "--reflink=auto"
+            subprocess.run(["cp", "-a", how, part, root], check=True)
         simulate(root)
         return root
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.simulator.tree import TreeBuilder
@@ -22,30 +24,39 @@ def kernel_of(root: Path) -> str:
     return modules.name
 
 
-def simulate(root: Path) -> TreeBuilder:
-    """A small host with an Intel IOMMU that runs: a card with two functions in a group of its own,
-    a spare NIC, and a disk and a NIC that the host lives on."""
+def simulate(root: Path, args: str = "quiet", passed: bool = False) -> None:
+    """A small host: a card with two functions, a spare NIC, a disk and a NIC that it lives on.
+
+    It was booted with ``args``. Its Intel IOMMU runs when they say so; ``passed`` says whether
+    the card then came up on vfio-pci. Call it again for the next boot.
+    """
+    for folder in ("proc", "sys"):
+        for left in (root / folder).iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
     tree = TreeBuilder(root)
+    on = "intel_iommu=on" in args.split()
+    groups: Sequence[int | None] = range(1, 6) if on else [None] * 5
+    card = ("vfio-pci", "vfio-pci") if passed else ("nouveau", "snd_hda_intel")
     tree.cpu()
-    tree.iommu()
+    tree.iommu(unit="dmar0" if on else "")
     for port in _PORTS:
-        tree.function(port, "0x060400", "8086:1901", driver="pcieport", group=1, reset=None)
-    tree.function(GPU, "0x030000", "10de:2489", below=_PORTS[0], driver="nouveau", group=2)
-    tree.function(AUDIO, "0x040300", "10de:228b", below=_PORTS[0], driver="snd_hda_intel", group=2)
-    tree.function(SPARE, "0x020000", "8086:10d3", below=_PORTS[1], driver="e1000e", group=3)
-    disk = tree.function(DISK, "0x010601", "8086:a352", driver="ahci", group=4)
-    nic = tree.function(NIC, "0x020000", "8086:15bb", driver="e1000e", group=5)
+        tree.function(port, "0x060400", "8086:1901", driver="pcieport", group=groups[0], reset=None)
+    gpu, audio, spare = "10de:2489", "10de:228b", "8086:10d3"
+    tree.function(GPU, "0x030000", gpu, below=_PORTS[0], driver=card[0], group=groups[1])
+    tree.function(AUDIO, "0x040300", audio, below=_PORTS[0], driver=card[1], group=groups[1])
+    tree.function(SPARE, "0x020000", spare, below=_PORTS[1], driver="e1000e", group=groups[2])
+    disk = tree.function(DISK, "0x010601", "8086:a352", driver="ahci", group=groups[3])
+    nic = tree.function(NIC, "0x020000", "8086:15bb", driver="e1000e", group=groups[4])
     tree.disk("sda", disk)
     tree.mount(tree.partition("sda", 2), "/")
     tree.nic("eno1", nic)
     tree.default_route("eno1")
-    _kernel(tree, kernel_of(root))
+    _kernel(tree, kernel_of(root), args)
     tree.finish()
-    return tree
 
 
-def _kernel(tree: TreeBuilder, version: str) -> None:
-    args = "root=/dev/sda2 ro quiet intel_iommu=on iommu=pt"
+def _kernel(tree: TreeBuilder, version: str, args: str) -> None:
+    args = f"root=/dev/sda2 ro {args}"
     tree.write("/proc/cmdline", f"BOOT_IMAGE=/boot/vmlinuz-{version} {args}\n")
     tree.write("/proc/sys/kernel/osrelease", version + "\n")
     tree.write("/proc/sys/kernel/hostname", "kvm-01\n")
