@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import sh
 
 NO_LIBVIRT = "none"
+# How the kernel says "this one stays as it is", or "that is gone".
+_REFUSALS = frozenset({errno.EIO, errno.EPERM, errno.ENOENT, errno.ENOSPC, errno.EBUSY})
 
 
 class StepError(ReconcileError):
@@ -101,7 +103,8 @@ class Host:
         try:
             self.write_attribute(step.path, step.value, step.timeout)
         except OSError as e:
-            if not (step.optional and e.errno in (errno.ENOENT, errno.ENODEV)):
+            gone = step.optional and e.errno in (errno.ENOENT, errno.ENODEV)
+            if not (gone or (step.tolerate and e.errno in _REFUSALS)):
                 raise
 
     def locate(self, path: str) -> str:

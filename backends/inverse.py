@@ -54,9 +54,14 @@ def missing_folders(reader: Reader, path: str) -> tuple[str, ...]:
 
 def _attribute(reader: Reader, step: WriteAttribute) -> tuple[Step, ...]:
     if step.undo is not None:
-        return tuple(WriteAttribute(path, value, optional=True) for path, value in step.undo)
+        return tuple(
+            WriteAttribute(path, value, optional=True, tolerate=step.tolerate)
+            for path, value in step.undo
+        )
     before = reader.read_text(step.path, optional=True)
-    return () if before is None else (WriteAttribute(step.path, before, optional=True),)
+    if before is None:
+        return ()
+    return (WriteAttribute(step.path, before, optional=True, tolerate=step.tolerate),)
 
 
 def in_order(undo: list[tuple[Step, ...]]) -> list[Step]:

@@ -19,7 +19,6 @@ _IRQBALANCE_FILES = (
     "/etc/default/irqbalance",
     "/etc/sysconfig/irqbalance",
 )
-_IRQBALANCE_PROCESSES = "/sys/fs/cgroup/system.slice/irqbalance.service/cgroup.procs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,6 @@ class Irqbalance:
 
     installed: bool
     banned: CpuSet | None
-    running: bool = field(metadata={"volatile": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +90,4 @@ def _irqbalance(reader: Reader) -> Irqbalance:
     return Irqbalance(
         installed=any(reader.exists(f"{folder}/irqbalance.service") for folder in folders),
         banned=banned,
-        running=bool((reader.read_text(_IRQBALANCE_PROCESSES) or "").strip()),
     )

@@ -73,7 +73,8 @@ class WriteAttribute:
     The kernel may block in it (a driver's teardown): it is done in a child that has ``timeout``
     seconds. ``undo`` is what puts the old state back, as (path, value) pairs in order; None means
     "write the text that was read before". With ``optional`` it is no error that the attribute or
-    the device is gone: an undo has nothing to do there.
+    the device is gone: an undo has nothing to do there. With ``tolerate`` neither is a refusal by
+    the kernel: looking again tells what came of it.
     """
 
     path: str
@@ -81,6 +82,7 @@ class WriteAttribute:
     undo: tuple[tuple[str, str], ...] | None = None
     timeout: float = 30.0
     optional: bool = False
+    tolerate: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The contract's form of this step, plus what undoes it."""
@@ -89,6 +91,8 @@ class WriteAttribute:
             out["undo"] = [list(pair) for pair in self.undo]
         if self.optional:
             out["optional"] = True
+        if self.tolerate:
+            out["tolerate"] = True
         return out
 
     def preview(self) -> str:
@@ -211,7 +215,13 @@ def _attribute(data: Mapping[str, Any]) -> WriteAttribute:
     undo = data.get("undo")
     pairs = None if undo is None else tuple((str(p), str(v)) for p, v in undo)
     optional = bool(data.get("optional", False))
-    return WriteAttribute(str(data["path"]), str(data["value"]), pairs, optional=optional)
+    return WriteAttribute(
+        str(data["path"]),
+        str(data["value"]),
+        pairs,
+        optional=optional,
+        tolerate=bool(data.get("tolerate", False)),
+    )
 
 
 def _run(data: Mapping[str, Any]) -> Run:

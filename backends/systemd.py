@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backends.formats.systemd_conf import merged_list
 from backends.numa import parse_list
@@ -13,6 +13,8 @@ CGROUPS = "/sys/fs/cgroup"
 #: Units that hold the host's own processes; VMs live in machine.slice.
 HOST_UNITS = ("init.scope", "system.slice", "user.slice")
 UNITS = (*HOST_UNITS, "machine.slice")
+#: Services that something here depends on.
+SERVICES = ("irqbalance.service", "libvirtd.service", "virtqemud.service")
 # systemd.unit(5), "System Unit Search Path", highest priority first.
 _FOLDERS = (
     "/etc/systemd/system.control",
@@ -59,12 +61,14 @@ class Slice:
 class SystemdState:
     """``booted``: systemd is the service manager (sd_booted(3)); ``cpuset``: cgroup v2 offers
     the cpuset controller, without which AllowedCPUs= does nothing; ``manager_affinity`` are the
-    files with CPUAffinity= for everything that systemd starts."""
+    files with CPUAffinity= for everything that systemd starts; ``running`` those of SERVICES
+    that have processes."""
 
     booted: bool
     cpuset: bool
     slices: tuple[Slice, ...]
     manager_affinity: tuple[Setting, ...]
+    running: frozenset[str] = field(metadata={"volatile": True})
 
     def slice(self, unit: str) -> Slice | None:
         """The state of one slice or scope."""
@@ -79,7 +83,15 @@ def observe_systemd(reader: Reader) -> SystemdState:
         cpuset="cpuset" in controllers.split(),
         slices=tuple(_slice(reader, unit) for unit in UNITS),
         manager_affinity=_manager_affinity(reader),
+        running=frozenset(s for s in SERVICES if _runs(reader, s)),
     )
+
+
+def _runs(reader: Reader, service: str) -> bool:
+    """Whether the service's cgroup has processes, in the unified or in systemd's own hierarchy."""
+    places = (CGROUPS, f"{CGROUPS}/unified", f"{CGROUPS}/systemd")
+    paths = (f"{place}/system.slice/{service}/cgroup.procs" for place in places)
+    return any((reader.read_text(path) or "").strip() for path in paths)
 
 
 def _slice(reader: Reader, unit: str) -> Slice:

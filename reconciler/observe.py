@@ -7,13 +7,20 @@ from dataclasses import dataclass, field
 
 from backends.bootloader.detect import observe_boot
 from backends.bootloader.state import BootState
+from backends.cpu import CpuState, observe_cpus
+from backends.groups import observe_groups
+from backends.hugepage_writers import Writer, observe_writers
 from backends.initramfs import observe_initramfs
 from backends.initramfs.state import InitramfsState
 from backends.inverse import missing_folders
 from backends.iommu import IommuState, observe_iommu
+from backends.irq import IrqState, observe_irqs
+from backends.memory import MemoryState, observe_memory
 from backends.needs import Needs, observe_needs
 from backends.pci import PciState, observe_pci
 from backends.reader import Reader
+from backends.systemd import SystemdState, observe_systemd
+from backends.tuned import TunedState, observe_tuned
 from backends.vf_settings import Settings, observe_vf_settings
 from reconciler import ownership
 from reconciler.ownership import Owned
@@ -49,6 +56,13 @@ class HostState:
     iommu: IommuState
     needs: Needs
     vf_settings: Settings
+    cpu: CpuState
+    memory: MemoryState
+    irq: IrqState
+    systemd: SystemdState
+    tuned: TunedState
+    hugepage_writers: tuple[Writer, ...]
+    groups: frozenset[str]
     boot: BootState
     initramfs: InitramfsState
     own_files: Mapping[str, OwnPath]
@@ -84,6 +98,13 @@ def observe(
         iommu=observe_iommu(reader, pci),
         needs=observe_needs(reader, pci, ssh_connection=ssh_connection),
         vf_settings=observe_vf_settings(reader, pci),
+        cpu=observe_cpus(reader),
+        memory=observe_memory(reader),
+        irq=observe_irqs(reader),
+        systemd=observe_systemd(reader),
+        tuned=observe_tuned(reader),
+        hugepage_writers=observe_writers(reader),
+        groups=observe_groups(reader),
         boot=observe_boot(reader, loader),
         initramfs=observe_initramfs(reader),
         own_files={path: _own_path(reader, path) for path in sorted(paths)},

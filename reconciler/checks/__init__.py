@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.checks.budget import budget_findings
 from reconciler.model import Finding, refuse
 from reconciler.resources.base import Context
 
@@ -11,6 +12,7 @@ from reconciler.resources.base import Context
 def host_findings(ctx: Context) -> Iterator[Finding]:
     """Whether this is the machine that the spec is for, and one that can do this at all."""
     yield from _wrong_host(ctx)
+    yield from budget_findings(ctx)
 
 
 def _wrong_host(ctx: Context) -> Iterator[Finding]:

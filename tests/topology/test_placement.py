@@ -39,12 +39,21 @@ def test_irqbalance_with_its_banned_cpus() -> None:
     files = {
         "/usr/lib/systemd/system/irqbalance.service": "",
         "/etc/default/irqbalance": "#IRQBALANCE_BANNED_CPULIST=9\nIRQBALANCE_BANNED_CPULIST=2-3\n",
-        "/sys/fs/cgroup/system.slice/irqbalance.service/cgroup.procs": "811\n",
     }
     found = observe_irqs(MapReader(files)).irqbalance
-    assert found == Irqbalance(installed=True, banned=CpuSet((2, 3)), running=True)
+    assert found == Irqbalance(installed=True, banned=CpuSet((2, 3)))
     absent = observe_irqs(MapReader({})).irqbalance
-    assert absent == Irqbalance(installed=False, banned=None, running=False)
+    assert absent == Irqbalance(installed=False, banned=None)
+
+
+def test_services_that_run_are_seen_in_either_hierarchy() -> None:
+    files = {
+        "/sys/fs/cgroup/system.slice/irqbalance.service/cgroup.procs": "811\n",
+        "/sys/fs/cgroup/systemd/system.slice/libvirtd.service/cgroup.procs": "4\n5\n",
+        "/sys/fs/cgroup/system.slice/virtqemud.service/cgroup.procs": "",
+    }
+    running = observe_systemd(MapReader(files)).running
+    assert running == {"irqbalance.service", "libvirtd.service"}
 
 
 _SLICES = {

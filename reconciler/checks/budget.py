@@ -1,0 +1,52 @@
+"""The VMs of a spec against the CPUs, nodes and hugepages of this host, and each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.budget.cpu_checks import kernel_age
+from reconciler.budget.demand import VmDemand, demands
+from reconciler.budget.page_demand import demand_findings
+from reconciler.budget.pages import targets
+from reconciler.budget.sets import cpu_sets
+from reconciler.budget.vm_checks import Board, vm_findings
+from reconciler.model import Finding
+from reconciler.passthrough.select import select_all
+from reconciler.resources.base import Context
+
+
+def budget_findings(ctx: Context) -> Iterator[Finding]:
+    """Pins, places and pages of every ``[[vm]]``, and the kernel's age."""
+    yield from kernel_age(ctx.state.identity.kernel)
+    vms = vm_demands(ctx)
+    yield from vm_findings(vms, board(ctx))
+    yield from demand_findings(vms, targets(ctx.spec.hugepages), ctx.state.memory)
+
+
+def board(ctx: Context) -> Board:
+    """The CPUs that pins are judged by: isolated as declared, else as the kernel does now."""
+    sets = cpu_sets(ctx.spec.cpu, ctx.state.cpu)
+    isolated = sets.isolated or ctx.state.cpu.isolated
+    return Board(sets, isolated, ctx.state.cpu, ctx.state.memory)
+
+
+def vm_demands(ctx: Context) -> tuple[VmDemand, ...]:
+    """What every ``[[vm]]`` asks for."""
+    return demands(ctx.spec.vm, device_nodes(ctx))
+
+
+def device_nodes(ctx: Context) -> dict[str, int]:
+    """The NUMA node of each device and VF of the spec, by its names there."""
+    nodes: dict[str, int] = {}
+    selections, _ = select_all(ctx.spec.device, ctx.state.pci)
+    for selection in selections:
+        for index, function in enumerate(selection.functions):
+            if function.numa_node is not None:
+                nodes[f"{selection.spec.name}.{index}"] = function.numa_node
+                nodes.setdefault(selection.spec.name, function.numa_node)
+    for sriov in ctx.spec.sriov:
+        # VFs are on the node of their physical function, also before they exist.
+        pf = None if sriov.address is None else ctx.state.pci.get(sriov.address)
+        if pf is not None and pf.numa_node is not None:
+            nodes |= {f"{sriov.name}.{index}": pf.numa_node for index in range(sriov.vfs)}
+    return nodes

@@ -1,0 +1,161 @@
+"""Running pools: grown in steps with compaction, shrunk only by pages that nobody uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from backends.formats.cmdline import same
+from backends.memory import HUGEPAGES, Pool
+from backends.numa import NODES
+from backends.steps import Step, WriteAttribute
+from reconciler.budget.pages import Target, targets
+from reconciler.budget.words import size
+from reconciler.model import Change, Claim, Finding, Unchanged, refuse, warn
+from reconciler.resources.base import ArgWish, Context, Result
+from specs.values import PageSize
+
+SECTION = "hugepages"
+_COMPACT = "/proc/sys/vm/compact_memory"
+_STRIDES = 4
+
+
+def plan(ctx: Context, at_start: Sequence[Target], args: Sequence[ArgWish]) -> Result:
+    """Every declared pool that this kernel has, then those that are given back."""
+    wanted = [t for t in targets(ctx.spec.hugepages) if _pool(ctx, t) is not None]
+    changes, findings, same_as_wanted = [], [], []
+    for target in wanted:
+        pool = _pool(ctx, target)
+        assert pool is not None
+        if pool.total == target.count:
+            same_as_wanted.append(_unchanged(target))
+        elif target in at_start or _asked_at_boot(ctx, args):
+            stops = list(_refusals(ctx, target, pool))
+            findings += stops
+            changes += [] if stops else [_resize(ctx, target, pool)]
+        if _short(ctx, target, pool, at_start, args):
+            findings.append(_shortage(target, pool))
+    back = [
+        _give_back(ctx, key) for key in ctx.owned.section(SECTION) if key not in map(_key, wanted)
+    ]
+    changes += [c for c, _ in back if c is not None]
+    findings += [f for _, f in back if f is not None]
+    return Result(tuple(changes), tuple(findings), unchanged=tuple(same_as_wanted))
+
+
+def _pool(ctx: Context, target: Target) -> Pool | None:
+    return ctx.state.memory.pool(target.size.kib, target.node)
+
+
+def _key(target: Target) -> str:
+    return _name(target.size, target.node)
+
+
+def _name(page: PageSize, node: int | None) -> str:
+    return str(page) if node is None else f"{page}@{node}"
+
+
+def path(page: PageSize, node: int | None) -> str:
+    """The attribute that sizes a pool (admin-guide/mm/hugetlbpage.rst)."""
+    base = HUGEPAGES if node is None else f"{NODES}/node{node}/hugepages"
+    return f"{base}/hugepages-{page.kib}kB/nr_hugepages"
+
+
+def _asked_at_boot(ctx: Context, args: Sequence[ArgWish]) -> bool:
+    """Whether this boot already had our arguments: a pool that differs then will not come right
+    by another reboot."""
+    running = ctx.state.boot.running
+    return bool(args) and all(any(same(a.arg, word) for word in running) for a in args)
+
+
+def _short(
+    ctx: Context, target: Target, pool: Pool, at_start: Sequence[Target], args: Sequence[ArgWish]
+) -> bool:
+    return target not in at_start and pool.total < target.count and _asked_at_boot(ctx, args)
+
+
+def _shortage(target: Target, pool: Pool) -> Finding:
+    message = (
+        f"the kernel was asked for {target.count} pages of {target.size} at boot and got "
+        f"{pool.total}; growing it now may fail, as memory is no longer in one piece"
+    )
+    return warn("hugepages-short", target.where, message, "declare fewer, or look at dmesg")
+
+
+def _unchanged(target: Target) -> Unchanged:
+    at = "" if target.node is None else f" on node {target.node}"
+    reason = f"has {target.count} pages{at}"
+    return Unchanged(f"pool of {target.size}", reason, target.where)
+
+
+def _refusals(ctx: Context, target: Target, pool: Pool) -> Iterator[Finding]:
+    if pool.in_use > target.count:
+        yield _in_use(target.where, target.size, target.count, pool)
+    extra = (target.count - pool.total) * target.size.kib
+    memory = ctx.state.memory
+    free = memory.available_kib - memory.total_kib // 20
+    if extra > 0 and extra > free:
+        message = (
+            f"growing the pool of {target.size} now takes {size(extra)}; "
+            f"{size(max(free, 0))} are free"
+        )
+        hint = "write boot = true: then the next boot reserves them before anything else"
+        yield refuse("hugepages-exceed-memory", target.where, message, hint)
+
+
+def _in_use(where: str, page: PageSize, count: int, pool: Pool) -> Finding:
+    message = f"{pool.in_use} pages of {page} are in use, more than the {count} that are to stay"
+    return refuse("hugepages-in-use", where, message, "shut down the VMs that use them")
+
+
+def _resize(ctx: Context, target: Target, pool: Pool) -> Change:
+    known = ctx.owned.get(SECTION, _key(target))
+    before = known["before"] if known else pool.total
+    return Change(
+        id=f"hugepages:{_key(target)}",
+        kind="hugepages",
+        object=f"pool of {target.size}"
+        + ("" if target.node is None else f" on node {target.node}"),
+        field="pages",
+        before=pool.total,
+        after=target.count,
+        because=target.where,
+        steps=_steps(path(target.size, target.node), pool.total, target.count),
+        claims=(Claim(SECTION, _key(target), {"before": before}),),
+    )
+
+
+def _steps(attribute: str, now: int, wanted: int) -> tuple[Step, ...]:
+    """Growth in quarters, each after a compaction: the write reports success even where the
+    kernel found fewer pages (mm/hugetlb.c), so what was got is read back afterwards."""
+    if wanted < now:
+        return (WriteAttribute(attribute, f"{wanted}\n"),)
+    marks = sorted({now + (wanted - now) * part // _STRIDES for part in range(1, _STRIDES + 1)})
+    steps: list[Step] = []
+    for mark in marks:
+        if mark > now:
+            # Compaction leaves nothing to undo, and a kernel without it lacks the file.
+            steps.append(WriteAttribute(_COMPACT, "1\n", undo=(), tolerate=True))
+            steps.append(WriteAttribute(attribute, f"{mark}\n"))
+    return tuple(steps)
+
+
+def _give_back(ctx: Context, key: str) -> tuple[Change | None, Finding | None]:
+    """A pool that reconcile had resized goes back to what it was."""
+    name, _, at = key.partition("@")
+    page, node = PageSize.parse(name), int(at) if at else None
+    pool, count = ctx.state.memory.pool(page.kib, node), ctx.owned.get(SECTION, key)["before"]
+    if pool is not None and pool.in_use > count:
+        return None, _in_use("hugepages", page, count, pool)
+    differs = pool is not None and pool.total != count
+    change = Change(
+        id=f"hugepages:{key}",
+        kind="hugepages",
+        object=f"pool of {page}" + ("" if node is None else f" on node {node}"),
+        field="pages",
+        before=pool.total if pool else None,
+        after=count,
+        because="no longer in the spec",
+        steps=_steps(path(page, node), pool.total, count) if pool and differs else (),
+        claims=(Claim(SECTION, key, None),),
+    )
+    return change, None

@@ -1,0 +1,1 @@
+"""Where the host's own work runs now: slices, interrupts, irqbalance."""

@@ -1,0 +1,81 @@
+"""Files of ours that a running program must be told of: both in one change.
+
+The general file resource writes files that act at the next boot. Here a kill between the file and
+the telling must not be forgotten, so the change stays in the plan until both were done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from backends.bootloader.state import OwnedFile
+from backends.steps import RemoveFile, Step, WriteFile
+from reconciler.model import Change, Claim
+from reconciler.ownership import digest, file_claim
+from reconciler.resources.base import Context
+from reconciler.resources.files import same_content
+
+SECTION = "placement-files"
+_DUE = "placement-due"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """``wanted`` maps paths to contents (none: give back what is ours of ``paths``); ``tell`` are
+    the steps after the files; ``settled`` says that the running program already follows them."""
+
+    change: Change
+    paths: tuple[str, ...]
+    wanted: Mapping[str, bytes]
+    tell: tuple[Step, ...]
+    settled: bool = True
+
+
+def plan_bundle(ctx: Context, bundle: Bundle) -> Change | None:
+    """The change, or None when files and program are as wanted."""
+    steps: list[Step] = []
+    claims: list[Claim] = []
+    for path in bundle.paths:
+        if path in bundle.wanted:
+            _write(ctx, path, bundle.wanted[path], steps, claims)
+        else:
+            _give_back(ctx, path, steps, claims)
+    due = ctx.owned.get(_DUE, bundle.change.id) is not None
+    if steps or due or not bundle.settled:
+        steps += bundle.tell
+        # Written down before the files, so that a kill in between is not forgotten.
+        told = Claim(_DUE, bundle.change.id, None, settled=True)
+        claims = [Claim(_DUE, bundle.change.id, True), *claims, told]
+    if not claims:
+        return None
+    return replace(bundle.change, steps=tuple(steps), claims=tuple(claims))
+
+
+def ours(ctx: Context, paths: tuple[str, ...]) -> bool:
+    """Whether any of these files is ours."""
+    return any(path in ctx.owned.section(SECTION) for path in paths)
+
+
+def _write(ctx: Context, path: str, content: bytes, steps: list[Step], claims: list[Claim]) -> None:
+    present = ctx.state.file(path)
+    if present.content is not None and same_content(present.content, content):
+        return
+    known = ctx.owned.files(SECTION).get(path)
+    before = known or OwnedFile(present.content, present.mode, "", present.missing_folders)
+    steps.append(WriteFile(path, content))
+    claims.append(file_claim(path, replace(before, after_sha256=digest(content)), SECTION))
+
+
+def _give_back(ctx: Context, path: str, steps: list[Step], claims: list[Claim]) -> None:
+    known = ctx.owned.files(SECTION).get(path)
+    if known is None:
+        return
+    back = (
+        RemoveFile(path, known.folders)
+        if known.before is None
+        else WriteFile(path, known.before, known.before_mode)
+    )
+    if ctx.state.file(path).content != known.before:
+        steps.append(back)
+    claims.append(Claim(SECTION, path, None))

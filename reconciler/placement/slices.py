@@ -1,0 +1,103 @@
+"""system.slice, user.slice and init.scope on the reserved CPUs (systemd.resource-control(5))."""
+
+from __future__ import annotations
+
+from backends.steps import Run, Step, WriteAttribute
+from backends.systemd import CGROUPS, HOST_UNITS, SystemdState
+from reconciler.budget.sets import cpu_sets
+from reconciler.model import Change, Unchanged
+from reconciler.placement.bundle import Bundle, ours, plan_bundle
+from reconciler.resources.base import Context, Result
+from specs.values import CpuSet
+
+_FILES = {unit: f"/etc/systemd/system/{unit}.d/reconcile.conf" for unit in HOST_UNITS}
+PATHS = tuple(_FILES.values())
+ID = "affinity:slices"
+
+
+def plan(ctx: Context) -> Result:
+    """One change for the three drop-ins and for systemd to follow them."""
+    wanted = _wanted(ctx)
+    if wanted is None and not ours(ctx, PATHS):
+        return Result()
+    change = plan_bundle(
+        ctx,
+        Bundle(
+            change=_change(ctx, wanted),
+            paths=PATHS,
+            wanted={} if wanted is None else _contents(ctx, wanted),
+            tell=_tell(ctx, wanted),
+            settled=_follows(ctx.state.systemd, wanted),
+        ),
+    )
+    if change is not None:
+        return Result(changes=(change,))
+    return Result(unchanged=(Unchanged("slices", f"are kept on {wanted}", "cpu.slices"),))
+
+
+def _wanted(ctx: Context) -> CpuSet | None:
+    reserved = cpu_sets(ctx.spec.cpu, ctx.state.cpu).reserved
+    return reserved if ctx.spec.cpu.slices and reserved else None
+
+
+def _contents(ctx: Context, cpus: CpuSet) -> dict[str, bytes]:
+    """The empty assignment drops what vendor files had said."""
+    return {
+        path: (
+            f"{ctx.header}[{'Scope' if unit.endswith('.scope') else 'Slice'}]\n"
+            f"AllowedCPUs=\nAllowedCPUs={cpus}\n"
+        ).encode()
+        for unit, path in _FILES.items()
+    }
+
+
+def _change(ctx: Context, wanted: CpuSet | None) -> Change:
+    now = {s.unit: str(s.running or "all CPUs") for s in ctx.state.systemd.slices}
+    return Change(
+        id=ID,
+        kind="affinity",
+        object="slices",
+        field="AllowedCPUs",
+        before=", ".join(f"{unit} {now.get(unit, '')}".strip() for unit in HOST_UNITS),
+        after="as before" if wanted is None else str(wanted),
+        because="no longer in the spec" if wanted is None else "cpu.slices",
+        steps=(),
+    )
+
+
+def _tell(ctx: Context, wanted: CpuSet | None) -> tuple[Step, ...]:
+    """systemd applies drop-ins on a reload; but a setting that went away it leaves in the cgroup
+    (systemd issue 43846), so that is cleared by hand where no other file sets it."""
+    systemd = ctx.state.systemd
+    if not systemd.booted:
+        return ()
+    reload = Run(("systemctl", "daemon-reload"), timeout=120.0)
+    if wanted is not None:
+        return (reload,)
+    return (reload, *(WriteAttribute(_cpuset(unit), "\n") for unit in _left_over(systemd)))
+
+
+def _cpuset(unit: str) -> str:
+    return f"{CGROUPS}/{unit}/cpuset.cpus"
+
+
+def _left_over(systemd: SystemdState) -> tuple[str, ...]:
+    """Units that are confined, and by nothing but our file (if that is still there)."""
+    found = (systemd.slice(unit) for unit in HOST_UNITS)
+    return tuple(
+        s.unit
+        for s in found
+        if s and s.running is not None and {f.path for f in s.files} <= {_FILES[s.unit]}
+    )
+
+
+def _follows(systemd: SystemdState, wanted: CpuSet | None) -> bool:
+    """Whether the cgroups are as wanted; where cgroups cannot do it, there is nothing to wait for.
+
+    The kernel keeps only CPUs that exist, systemd those that it can parse: compared is the set.
+    """
+    if not (systemd.booted and systemd.cpuset):
+        return True
+    if wanted is None:
+        return not _left_over(systemd)
+    return all((found := systemd.slice(u)) and found.running == wanted for u in HOST_UNITS)

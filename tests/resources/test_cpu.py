@@ -1,0 +1,262 @@
+"""[cpu] as changes: slices, irqbalance, running interrupts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from backends.steps import RemoveFile, Run, Step, WriteAttribute, WriteFile
+from reconciler.model import Claim
+from reconciler.placement import interrupts, irqbalance, slices
+from reconciler.resources.cpu import RESOURCE
+from specs.values import CpuSet
+from tests.budget.hosts import codes
+from tests.resources.bench import Bench
+
+CPU = {"isolated": "2-7,10-15", "reserved": "0-1,8-9"}
+_CGROUP = "/sys/fs/cgroup/{}/cpuset.cpus"
+_UNITS = ("init.scope", "system.slice", "user.slice")
+_RELOAD = Run(("systemctl", "daemon-reload"), timeout=120.0)
+
+
+def systemd(files: dict[str, str], step: Step) -> None:
+    """Follows drop-ins on a reload, and never clears what is no longer set (issue 43846)."""
+    if step == _RELOAD:
+        for unit in _UNITS:
+            text = files.get(f"/etc/systemd/system/{unit}.d/reconcile.conf", "")
+            if match := re.search(r"AllowedCPUs=(\S+)", text):
+                files[_CGROUP.format(unit)] = match[1] + "\n"
+
+
+def bench(**kind: Any) -> Bench:
+    return Bench(RESOURCE, systemd, **kind)
+
+
+def test_slices_are_confined_once() -> None:
+    host = bench()
+    (change,) = host.apply(cpu={**CPU, "slices": True})
+    assert change.id == "affinity:slices"
+    assert [type(s) for s in change.steps] == [WriteFile, WriteFile, WriteFile, Run]
+    path = "/etc/systemd/system/system.slice.d/reconcile.conf"
+    assert host.files[path].splitlines()[1:] == ["[Slice]", "AllowedCPUs=", "AllowedCPUs=0-1,8-9"]
+    assert "[Scope]" in host.files["/etc/systemd/system/init.scope.d/reconcile.conf"]
+    assert host.plan(cpu={**CPU, "slices": True}).changes == ()
+
+
+def test_slices_are_set_free_again_even_where_systemd_forgets_to() -> None:
+    host = bench()
+    before = dict(host.files)
+    host.apply(cpu={**CPU, "slices": True})
+    (change,) = host.apply()
+    assert [s for s in change.steps if isinstance(s, WriteAttribute)] == [
+        WriteAttribute(_CGROUP.format(unit), "\n") for unit in _UNITS
+    ]
+    assert host.files == before
+    assert host.plan().changes == ()
+    assert host.owned.sections == {}
+
+
+def test_a_cgroup_that_somebody_else_confines_stays_confined() -> None:
+    vendor = "/usr/lib/systemd/system/system.slice.d/a.conf"
+    host = bench(files={vendor: "[Slice]\nAllowedCPUs=0-7\n"})
+    host.apply(cpu={**CPU, "slices": True})
+    (change,) = host.plan().changes
+    cleared = [s.path for s in change.steps if isinstance(s, WriteAttribute)]
+    assert _CGROUP.format("system.slice") not in cleared
+
+
+def test_a_slice_that_drifts_is_told_again() -> None:
+    host = bench()
+    host.apply(cpu={**CPU, "slices": True})
+    host.files[_CGROUP.format("user.slice")] = "0-15\n"
+    (change,) = host.apply(cpu={**CPU, "slices": True})
+    assert change.steps == (_RELOAD,)
+
+
+def test_without_systemd_only_the_files_are_written() -> None:
+    host = bench()
+    del host.files["/run/systemd/system/x"]
+    (change,) = host.apply(cpu={**CPU, "slices": True})
+    assert {type(s) for s in change.steps} == {WriteFile}
+    assert host.plan(cpu={**CPU, "slices": True}).changes == ()
+
+
+def test_a_kill_between_file_and_telling_is_not_forgotten() -> None:
+    host = bench(files=_IRQBALANCE)
+    (change,) = _only(host, irqbalance.ID, cpu={**CPU, "irq_affinity": True})
+    host.owned = host.owned.with_claims(c for c in change.claims if c.value is not None)
+    for step in change.steps:
+        if isinstance(step, WriteFile):
+            host.perform(step)
+    (left,) = _only(host, irqbalance.ID, cpu={**CPU, "irq_affinity": True})
+    assert [s for s in left.steps if not isinstance(s, WriteFile)] == list(left.steps)
+    assert len(left.steps) == 2
+
+
+# -- irqbalance
+
+_IRQBALANCE = {
+    "/lib/systemd/system/irqbalance.service": "",
+    "/etc/default/irqbalance": "IRQBALANCE_BANNED_CPULIST=1\n",
+    "/sys/fs/cgroup/system.slice/irqbalance.service/cgroup.procs": "811\n",
+}
+
+
+def _only(host: Bench, change_id: str, **tables: Any) -> tuple[Any, ...]:
+    return tuple(c for c in host.plan(**tables).changes if c.id == change_id)
+
+
+def test_irqbalance_is_kept_off_all_but_the_reserved_cpus() -> None:
+    host = bench(files=_IRQBALANCE)
+    before = dict(host.files)
+    wanted = {**CPU, "irq_affinity": True}
+    host.apply(cpu=wanted)
+    assert "IRQBALANCE_BANNED_CPULIST=1-7,10-15" in host.files["/etc/reconcile/irqbalance.env"]
+    assert host.ran == [
+        ("systemctl", "daemon-reload"),
+        ("systemctl", "try-restart", "irqbalance.service"),
+    ]
+    assert host.plan(cpu=wanted).changes == ()
+    host.apply()
+    assert host.files == before
+    assert len(host.ran) == 4
+
+
+def test_without_irqbalance_there_is_nothing_to_tell() -> None:
+    assert _only(bench(), irqbalance.ID, cpu={**CPU, "irq_affinity": True}) == ()
+
+
+# -- running interrupts
+
+_IRQS = {
+    "/proc/irq/default_smp_affinity": "ffff\n",
+    "/proc/irq/24/smp_affinity_list": "0-15\n",
+    "/proc/irq/25/smp_affinity_list": "1\n",
+    "/proc/irq/26/smp_affinity_list": "4-7\n",
+}
+IRQ = {**CPU, "irq_affinity": True}
+
+
+def test_interrupts_are_moved_and_given_back() -> None:
+    host = bench(files=_IRQS)
+    (change,) = host.apply(cpu=IRQ)
+    assert [(s.path, s.value) for s in change.steps if isinstance(s, WriteAttribute)] == [
+        ("/proc/irq/default_smp_affinity", "00000303\n"),
+        ("/proc/irq/24/smp_affinity_list", "0-1,8-9\n"),
+        ("/proc/irq/26/smp_affinity_list", "0-1,8-9\n"),
+    ]
+    assert host.plan(cpu=IRQ).changes == ()
+    host.apply()
+    assert {p: host.files[p].strip() for p in _IRQS} == {
+        "/proc/irq/default_smp_affinity": "0000ffff",
+        "/proc/irq/24/smp_affinity_list": "0-15",
+        "/proc/irq/25/smp_affinity_list": "1",
+        "/proc/irq/26/smp_affinity_list": "4-7",
+    }
+    assert host.owned.sections == {}
+
+
+def test_in_another_boot_there_is_nothing_to_give_back() -> None:
+    host = bench(files=_IRQS)
+    host.apply(cpu=IRQ)
+    host.files["/proc/sys/kernel/random/boot_id"] = "two\n"
+    (change,) = host.apply()
+    assert change.steps == ()
+
+
+def test_a_new_interrupt_elsewhere_is_moved_too_and_the_first_record_stays() -> None:
+    host = bench(files=_IRQS)
+    host.apply(cpu=IRQ)
+    host.files["/proc/irq/30/smp_affinity_list"] = "5\n"
+    host.apply(cpu=IRQ)
+    record = host.owned.get(interrupts.SECTION, "running")
+    assert record["before"] == {"24": "0-15", "26": "4-7", "30": "5"}
+    assert record["default"] == "0-15"
+
+
+def test_an_interrupt_that_an_old_kernel_keeps_is_tried_once_a_boot() -> None:
+    def keeps(files: dict[str, str], step: Step) -> None:
+        files["/proc/irq/26/smp_affinity_list"] = "4-7\n"
+
+    host = Bench(RESOURCE, keeps, files={**_IRQS, "/proc/sys/kernel/osrelease": "6.1.0\n"})
+    host.apply(cpu=IRQ)
+    result = host.plan(cpu=IRQ)
+    assert result.changes == ()
+    assert "note irq-managed cpu.irq_affinity" in codes(result.findings)
+    host.files["/proc/sys/kernel/random/boot_id"] = "two\n"
+    assert _only(host, interrupts.ID, cpu=IRQ)
+
+
+def test_an_interrupt_that_shows_to_be_fixed_is_never_tried() -> None:
+    host = bench(files={**_IRQS, "/proc/irq/36/smp_affinity_list": "7\n"})
+    change = next(c for c in interrupts.plan(_readonly(host)).changes)
+    assert all("36" not in s.path for s in change.steps if isinstance(s, WriteAttribute))
+
+
+def _readonly(host: Bench) -> Any:
+    ctx = host.context(cpu=IRQ)
+    irqs = tuple(replace(i, fixed=i.number == 36) for i in ctx.state.irq.irqs)
+    return replace(ctx, state=replace(ctx.state, irq=replace(ctx.state.irq, irqs=irqs)))
+
+
+# -- arguments and findings
+
+
+def test_arguments_keep_the_words_of_the_host() -> None:
+    host = bench()
+    assert [w.arg for w in host.wishes(cpu=IRQ).args] == [
+        "isolcpus=domain,managed_irq,2-7,10-15",
+        "irqaffinity=0-1,8-9",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "tables", "expected"),
+    [
+        ({"/proc/sys/kernel/osrelease": "5.14.0\n"}, {}, []),
+        (
+            {"/etc/tuned/bootcmdline": "TUNED_BOOT_CMDLINE=isolcpus=2\n"},
+            {"cpu": CPU},
+            ["warn tuned-conflict cpu"],
+        ),
+        ({}, {"cpu": {"isolated": "0-15"}}, ["refuse cpu-no-housekeeping cpu.isolated"]),
+    ],
+)
+def test_findings_come_with_the_plan(
+    files: dict[str, str], tables: dict[str, Any], expected: list[str]
+) -> None:
+    assert codes(bench(files=files).plan(**tables).findings) == expected
+
+
+def test_the_kernel_that_did_not_follow_is_told_of() -> None:
+    arg = "isolcpus=domain,managed_irq,2-7,10-15"
+    host = bench(files={"/proc/cmdline": f"quiet {arg}\n"})
+    assert "warn isolation-not-effective cpu.isolated" in codes(host.plan(cpu=CPU).findings)
+    host.files["/sys/devices/system/cpu/isolated"] = "2-7,10-15\n"
+    assert host.plan(cpu=CPU).findings == ()
+
+
+def test_nothing_declared_is_nothing_planned() -> None:
+    result = bench(files={**_IRQS, **_IRQBALANCE}).plan()
+    assert (result.changes, result.findings) == ((), ())
+
+
+def test_giving_back_puts_an_earlier_file_back() -> None:
+    path = slices.PATHS[0]
+    host = bench(files={path: "[Scope]\nCPUWeight=5\n"})
+    host.apply(cpu={**CPU, "slices": True})
+    (change,) = host.apply()
+    assert WriteFile(path, b"[Scope]\nCPUWeight=5\n") in change.steps
+    assert sum(isinstance(step, RemoveFile) for step in change.steps) == 2
+    assert host.files[path] == "[Scope]\nCPUWeight=5\n"
+
+
+def test_claims_are_plain_json() -> None:
+    host = bench(files={**_IRQS, **_IRQBALANCE})
+    changes = host.apply(cpu={**IRQ, "slices": True})
+    assert all(isinstance(c, Claim) for change in changes for c in change.claims)
+    assert host.owned.to_bytes()
+    assert CpuSet.parse(host.owned.get(interrupts.SECTION, "running")["cpus"])
