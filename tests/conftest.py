@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
 
 # Other work on the same machine must not fail a test: no deadlines for single examples.
-settings.register_profile("reconcile", deadline=None)
+# RECONCILE_EXAMPLES: how many examples a property is tried with (more when hunting, fewer when in
+# a hurry).
+_EXAMPLES = int(os.environ.get("RECONCILE_EXAMPLES", "100"))
+settings.register_profile("reconcile", deadline=None, max_examples=_EXAMPLES)
 settings.load_profile("reconcile")

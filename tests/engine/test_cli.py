@@ -155,6 +155,16 @@ def test_refusals(root: Path, tmp_path: Path, table: str, code: str, words: str)
     assert words in found[code]["message"]
 
 
+def test_validate_all_files_at_once(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.toml").write_text('version = 1\n[[device]]\nnam = "x"\n')
+    ran = run("--validate", tmp_path / "a.toml", tmp_path / "b.toml")
+    assert ran.code == 65
+    assert f"{tmp_path}/a.toml:3:1" in ran.err
+    assert f"{tmp_path}/b.toml:3:1" in ran.err
+    assert "name" in ran.err
+
+
 def test_a_capture_that_is_none(tmp_path: Path, spec: Path) -> None:
     for content in ("", "[]", '{"format": "x"}', "\x00"):
         (tmp_path / "c.json").write_text(content)
