@@ -73,8 +73,12 @@ def _saved_plan(path: str) -> Plan | None:
 
 def _same_state(saved: Plan, fresh: Plan) -> None:
     if saved.state_digest != fresh.state_digest:
+        from reconciler.diff import differences
+        from reconciler.digest import plain
+
+        changed = "; ".join(differences(saved.observed, plain(fresh.observed)))
         raise StalePlan(
-            "stale-plan: this host has changed since the plan was made",
+            f"stale-plan: this host has changed since the plan was made: {changed}",
             where=saved.spec_path,
             hint="make a new plan: reconcile --plan SPEC --out FILE",
         )

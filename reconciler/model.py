@@ -152,7 +152,11 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What apply would do, in order; equal inputs give an equal plan."""
+    """What apply would do, in order; equal inputs give an equal plan.
+
+    ``observed`` is the state that it was computed from: saved with a plan, so that a stale one can
+    say what has changed since.
+    """
 
     host: dict[str, Any]
     spec_path: str
@@ -165,6 +169,7 @@ class Plan:
     spec_content: dict[str, Any] = field(default_factory=dict)
     documents: dict[str, str] = field(default_factory=dict)
     base_dir: str = "/"
+    observed: Any = field(default=None, compare=False)
 
     def refusals(self, *, strict: bool) -> tuple[Finding, ...]:
         """The findings that forbid applying this plan."""

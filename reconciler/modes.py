@@ -51,10 +51,12 @@ def _plan(args: argparse.Namespace) -> int:
 
 def _save(path: str, plan: Plan) -> None:
     from backends.files import replace
+    from reconciler.digest import plain
     from reconciler.render.plan_json import dumps, to_json
 
+    content = {**to_json(plan), "observed": plain(plan.observed)}
     try:
-        replace(os.path.abspath(path), dumps(to_json(plan)).encode(), 0o600)
+        replace(os.path.abspath(path), dumps(content).encode(), 0o600)
     except OSError as e:
         raise ReconcileError(f"cannot save the plan: {e.strerror}", where=path) from e
 

@@ -34,6 +34,7 @@ def build(ctx: Context, *, spec_digest: str) -> Plan:
         spec_content=ctx.spec.model_dump(mode="json", exclude_unset=True, by_alias=True),
         documents={path: text.decode("utf-8", "replace") for path, text in ctx.documents.items()},
         base_dir=ctx.base_dir,
+        observed=ctx.state,
     )
 
 

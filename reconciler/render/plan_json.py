@@ -97,6 +97,7 @@ def _plan(data: Mapping[str, Any]) -> Plan:
         spec_content=dict(spec["content"]),
         documents=dict(spec["documents"]),
         base_dir=str(spec["base_dir"]),
+        observed=data.get("observed"),
     )
 
 

@@ -178,3 +178,25 @@ def test_hostile_names_do_not_reach_the_terminal(root: Path, tmp_path: Path) -> 
     spec = tmp_path / "s.toml"
     spec.write_text("version = 1\n")
     assert "\x1b" not in run("--plan", spec, "--root", root).out
+
+
+def test_a_stale_plan_is_refused_and_says_what_changed(
+    root: Path, spec: Path, tmp_path: Path
+) -> None:
+    saved = tmp_path / "plan.json"
+    assert run("--plan", spec, "--root", root, "--out", saved).code == 0
+    (root / "etc/default/grub").write_text('GRUB_CMDLINE_LINUX_DEFAULT="quiet splash"\n')
+    ran = run("--apply", saved, "--root", root)
+    assert ran.code == 3
+    assert "stale-plan" in ran.err
+    assert "splash" in ran.err
+    assert not (root / "var/lib/reconcile/runs").exists()
+
+
+@pytest.mark.parametrize("text", ["{}", '{"format_version": 2}', '{"format_version": 1}', "{"])
+def test_a_plan_that_is_none(root: Path, tmp_path: Path, text: str) -> None:
+    saved = tmp_path / "plan.json"
+    saved.write_text(text)
+    ran = run("--apply", saved, "--root", root)
+    assert ran.code == 65
+    assert "not a plan" in ran.err
