@@ -163,13 +163,15 @@ class DefineDomain:
     the present definition are merged back when the step is performed.
 
     ``xml`` None removes the definition (only of a domain that reconcile itself had defined).
-    ``autostart`` None leaves the autostart mark alone.
+    ``autostart`` None leaves the autostart mark alone. ``definition`` is the file that a new
+    domain comes from: secrets in it are read from there when the step is performed.
     """
 
     domain: str
     xml: str | None
     autostart: bool | None = None
     uuid: str | None = field(default=None)
+    definition: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The contract's form of this step."""
@@ -178,6 +180,8 @@ class DefineDomain:
             out["autostart"] = self.autostart
         if self.uuid is not None:
             out["uuid"] = self.uuid
+        if self.definition is not None:
+            out["definition"] = self.definition
         return out
 
     def preview(self) -> str:
@@ -253,4 +257,5 @@ def _define(data: Mapping[str, Any]) -> DefineDomain:
         None if xml is None else str(xml),
         data.get("autostart"),
         data.get("uuid"),
+        data.get("definition"),
     )

@@ -15,6 +15,7 @@ from backends.initramfs.state import InitramfsState
 from backends.inverse import missing_folders
 from backends.iommu import IommuState, observe_iommu
 from backends.irq import IrqState, observe_irqs
+from backends.libvirt import LibvirtState, observe_libvirt
 from backends.memory import MemoryState, observe_memory
 from backends.needs import Needs, observe_needs
 from backends.pci import PciState, observe_pci
@@ -65,6 +66,7 @@ class HostState:
     groups: frozenset[str]
     boot: BootState
     initramfs: InitramfsState
+    libvirt: LibvirtState
     own_files: Mapping[str, OwnPath]
     owned: Owned
 
@@ -107,6 +109,7 @@ def observe(
         groups=observe_groups(reader),
         boot=observe_boot(reader, loader),
         initramfs=observe_initramfs(reader),
+        libvirt=observe_libvirt(reader, libvirt_uri),
         own_files={path: _own_path(reader, path) for path in sorted(paths)},
         owned=owned,
     )

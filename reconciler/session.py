@@ -15,12 +15,20 @@ from reconciler.plan import build
 from reconciler.resources import own_paths
 from reconciler.resources.base import Context
 from reconciler.source import Source
-from specs.errors import SpecError, SpecProblem
+from specs.errors import ReconcileError, SpecError, SpecProblem
 from specs.load import LoadedSpec, load
 from specs.select import select
 from specs.spec import HostSpec
 
 _MAX_DOCUMENT = 8 << 20
+
+
+def without_secrets(content: bytes, path: str) -> bytes:
+    """A domain definition as it may be shown and kept in plans. Raises ReconcileError."""
+    from backends.formats import domain_xml
+
+    text = content.decode("utf-8", "surrogateescape")
+    return domain_xml.strip(text, where=path).encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +110,13 @@ def _documents(loaded: LoadedSpec) -> dict[str, bytes]:
         where = f"vm[{index}].definition"
         path = loaded.resolve(where, vm.definition)
         try:
-            found[where] = read_regular(path, _MAX_DOCUMENT)
+            found[where] = without_secrets(read_regular(path, _MAX_DOCUMENT), path)
         except FileNotFoundError:
             continue  # only needed when the domain does not exist: a finding then
-        except OSError as e:
+        except (OSError, ReconcileError) as e:
+            why = e.strerror if isinstance(e, OSError) else e.message
             file, line, column = loaded.locate(where)
-            problems.append(
-                SpecProblem(file, line, column, where, f"cannot read {path}: {e.strerror}")
-            )
+            problems.append(SpecProblem(file, line, column, where, f"cannot use {path}: {why}"))
     if problems:
         raise SpecError(problems)
     return found

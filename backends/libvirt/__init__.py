@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from backends.libvirt.define import DomainError, inverse, perform
+from typing import TYPE_CHECKING
+
 from backends.libvirt.observe import observe_libvirt
 from backends.libvirt.state import DomainState, LibvirtState
 
-__all__ = [
-    "DomainError",
-    "DomainState",
-    "LibvirtState",
-    "inverse",
-    "observe_libvirt",
-    "perform",
-]
+if TYPE_CHECKING:
+    from backends.libvirt.define import Virsh
+    from backends.steps import DefineDomain, Step
+
+__all__ = ["DomainState", "LibvirtState", "inverse", "observe_libvirt", "perform"]
+
+
+def perform(step: DefineDomain, uri: str, virsh: Virsh) -> None:
+    """See backends.libvirt.define, which most plans never need."""
+    from backends.libvirt import define
+
+    define.perform(step, uri, virsh)
+
+
+def inverse(step: DefineDomain, uri: str, virsh: Virsh) -> tuple[Step, ...]:
+    """See backends.libvirt.define."""
+    from backends.libvirt import define
+
+    return define.inverse(step, uri, virsh)

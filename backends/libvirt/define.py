@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from backends.files import read_regular
 from backends.formats import domain_xml
+from backends.formats.domain_xml.tree import MAX_BYTES
 from backends.reader import Done
 from backends.steps import DefineDomain, Step
 from specs.errors import ReconcileError
@@ -26,8 +28,8 @@ def perform(step: DefineDomain, uri: str, virsh: Virsh) -> None:
     if step.xml is None:
         _undefine(step, uri, virsh)
         return
-    present = _dump(step, uri, virsh, secure=True)
-    xml = step.xml if present is None else domain_xml.merge(step.xml, present)
+    secrets = _dump(step, uri, virsh, secure=True) or _from_file(step)
+    xml = step.xml if secrets is None else domain_xml.merge(step.xml, secrets)
     _run(step, uri, virsh, ["define", "/dev/stdin"], xml)
     if step.autostart is not None:
         _autostart(step, uri, virsh, step.autostart)
@@ -54,6 +56,17 @@ def _dump(step: DefineDomain, uri: str, virsh: Virsh, *, secure: bool) -> str | 
     if "failed to get domain" in done.err.lower():
         return None
     raise _error(step, done)
+
+
+def _from_file(step: DefineDomain) -> str | None:
+    """The definition that a new domain comes from; the step holds it without its secrets."""
+    if step.definition is None:
+        return None
+    try:
+        return read_regular(step.definition, MAX_BYTES).decode("utf-8", "surrogateescape")
+    except OSError as e:
+        hint = "put the file back, or plan again"
+        raise DomainError(f"cannot read: {e.strerror}", where=step.definition, hint=hint) from e
 
 
 def _undefine(step: DefineDomain, uri: str, virsh: Virsh) -> None:

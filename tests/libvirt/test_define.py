@@ -7,7 +7,7 @@ import pytest
 from backends import libvirt
 from backends.formats import domain_xml
 from backends.formats.domain_xml import Wanted
-from backends.libvirt import DomainError
+from backends.libvirt.define import DomainError
 from backends.reader import Done
 from backends.steps import DefineDomain
 from tests.libvirt.daemon import Daemon, minimal

@@ -91,8 +91,11 @@ class Hostdev(Device):
             super().restore(domain, before, item)
 
 
+@dataclass(frozen=True)
 class Rom(base.Base):
-    """The ROM file of a host device; ``item`` is the device's address."""
+    """An attribute of a host device's ROM (file, bar); ``item`` is the device's address."""
+
+    name: str = "file"
 
     def _rom(self, domain: _Element, item: str) -> _Element | None:
         device = Hostdev().find(domain, item)
@@ -101,13 +104,13 @@ class Rom(base.Base):
     def read(self, domain: _Element, item: str) -> str | None:
         """See Property."""
         node = self._rom(domain, item)
-        return None if node is None else node.get("file")
+        return None if node is None else node.get(self.name)
 
     def write(self, domain: _Element, item: str, value: str) -> None:
         """See Property."""
         device = Hostdev().find(domain, item)
         if device is not None:
-            tree.ensure(device, "rom").set("file", value)
+            tree.ensure(device, "rom").set(self.name, value)
 
     def restore(self, domain: _Element, before: _Element, item: str) -> None:
         """See Property."""

@@ -6,7 +6,7 @@ aliases, units, the expanded machine type) is no difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,8 @@ PROPERTIES: Mapping[str, Property] = {
     "memballoon": devices.Memballoon(),
     "scsi": devices.ScsiController(),
     "hostdev": devices.Hostdev(),
-    "rom": devices.Rom(),
+    "rom.file": devices.Rom("file"),
+    "rom.bar": devices.Rom("bar"),
     "shmem": devices.Shmem(),
     "evdev": devices.Evdev(),
     "discard": devices.DiskDiscard(),
@@ -68,7 +69,7 @@ def split(key: str) -> tuple[str, str]:
     return family, item.removesuffix("]")
 
 
-def _complete(domain: _Element, wanted: Mapping[str, str]) -> dict[str, str]:
+def complete(domain: _Element, wanted: Mapping[str, str]) -> dict[str, str]:
     """What follows from what is wanted, in this domain: one discard per disk; as many iothreads
     as have a pin, since libvirt refuses a pin of an iothread that is not there."""
     full = {key: value for key, value in wanted.items() if key != "discard"}
@@ -85,12 +86,24 @@ def _complete(domain: _Element, wanted: Mapping[str, str]) -> dict[str, str]:
 def differences(domain: _Element, wanted: Mapping[str, str]) -> list[Difference]:
     """The properties that are not as wanted, in the order of ``wanted``."""
     found = []
-    for key, value in _complete(domain, wanted).items():
+    for key, value in complete(domain, wanted).items():
         family, item = split(key)
         handler = PROPERTIES[family]
         if not handler.same(domain, item, value):
             found.append(Difference(key, handler.read(domain, item), value))
     return found
+
+
+def declares(wanted: Collection[str], key: str) -> bool:
+    """Whether ``key`` is wanted, or follows from what is."""
+    implied = key == "iothreads" and "iothreadpin" in wanted
+    return implied or key in wanted or split(key)[0] in wanted
+
+
+def has(domain: _Element, key: str, value: str) -> bool:
+    """Whether a property has a value, in whatever notation."""
+    family, item = split(key)
+    return PROPERTIES[family].same(domain, item, value)
 
 
 def read(xml: str | _Element, keys: Iterable[str]) -> dict[str, str | None]:

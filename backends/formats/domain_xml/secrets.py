@@ -18,9 +18,9 @@ _ATTRIBUTES = (("devices/graphics", ("passwd", "passwdValidTo", "connected")),)
 _ELEMENTS = ("devices/disk/source/cookies",)
 
 
-def strip(xml: str) -> str:
-    """The definition without secrets, as libvirt itself would print it."""
-    domain = tree.parse(xml)
+def strip(xml: str, *, where: str = "") -> str:
+    """The definition without secrets, as libvirt itself would print it. Raises DomainXmlError."""
+    domain = tree.parse(xml, where=where)
     found = False
     for path, names in _ATTRIBUTES:
         for node in domain.findall(path):

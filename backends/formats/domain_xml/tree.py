@@ -151,3 +151,15 @@ def _blank(text: str | None) -> bool:
 def uuid(xml: str) -> str | None:
     """The UUID of a definition, or None. Raises DomainXmlError."""
     return text_of(parse(xml).find("uuid")) or None
+
+
+def with_uuid(xml: str, value: str) -> str:
+    """The definition with this UUID. Raises DomainXmlError."""
+    domain = parse(xml)
+    ensure(domain, "uuid").text = value
+    return serialise(domain)
+
+
+def name(xml: str) -> str:
+    """The name that a definition gives. Raises DomainXmlError."""
+    return text_of(parse(xml).find("name"))

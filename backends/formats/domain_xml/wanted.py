@@ -12,6 +12,7 @@ class Hostdev:
     address: str
     managed: str = "any"
     rom: str | None = None
+    rom_bar: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,8 @@ class Wanted:
             out[f"scsi[{index}]"] = _words({"model": "virtio-scsi", **words})
         for device in self.hostdevs:
             out[f"hostdev[{device.address}]"] = f"managed={device.managed}"
-            out[f"rom[{device.address}]"] = device.rom
+            out[f"rom.file[{device.address}]"] = device.rom
+            out[f"rom.bar[{device.address}]"] = _state(device.rom_bar)
         for area in self.shmem:
             out[f"shmem[{area.name}]"] = f"model={area.model} size={area.size}"
         for source in self.evdev:

@@ -82,7 +82,10 @@ domains = st.builds(
     some(DEVICES),
 )
 ALL = Wanted(
-    hostdevs=(Hostdev("0000:41:00.0", "no", rom="/r.rom"), Hostdev("0000:41:00.1", "yes")),
+    hostdevs=(
+        Hostdev("0000:41:00.0", "no", rom="/r.rom", rom_bar=True),
+        Hostdev("0000:41:00.1", "yes"),
+    ),
     vcpu=4,
     topology=Topology(1, 2, 2),
     vcpupin=("2", "3", "2-3", "8-9"),
@@ -109,7 +112,10 @@ ALL = Wanted(
 
 def subset(keys: list[str]) -> dict[str, str]:
     """These of ALL, and the device that a ROM belongs to."""
-    needed = {*keys, *(key.replace("rom[", "hostdev[") for key in keys)}
+    needed = {
+        *keys,
+        *("hostdev[" + key.partition("[")[2] if key.startswith("rom.") else key for key in keys),
+    }
     return {key: value for key, value in ALL.items() if key in needed}
 
 
@@ -171,7 +177,7 @@ NOTATIONS = [
     ("numatune", "<numatune><memory nodeset='0,1'/></numatune>", "mode=strict nodeset=0-1"),
     ("hostdev[0000:41:00.0]", f"<devices>{DEVICES[0]}</devices>", "managed=yes"),
     ("hostdev[0000:41:00.1]", f"<devices>{DEVICES[1]}</devices>", "managed=no"),
-    ("rom[0000:41:00.0]", f"<devices>{DEVICES[0]}</devices>", "/old"),
+    ("rom.file[0000:41:00.0]", f"<devices>{DEVICES[0]}</devices>", "/old"),
     ("vcpu", "", "1"),
     ("iothreads", MACHINE[5], "2"),
 ]

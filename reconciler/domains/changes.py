@@ -1,0 +1,191 @@
+"""The one change that makes a domain what the spec says, or what it was."""
+
+from __future__ import annotations
+
+import uuid as uuids
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from backends.formats import domain_xml
+from backends.libvirt import DomainState
+from backends.steps import DefineDomain
+from reconciler.domains.record import AUTOSTART, Record
+from reconciler.domains.wanted import spec_path
+from reconciler.model import Change, Effective
+
+GONE = "no longer in the spec"
+Line = tuple[str, str, str]  # sign, text, because
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A ``[[vm]]`` as far as its domain is concerned. ``withheld`` are properties that are
+    declared, but not to be set yet; ``where`` is "" for a domain that the spec does not name."""
+
+    where: str
+    name: str
+    properties: Mapping[str, str]
+    withheld: frozenset[str] = frozenset()
+    autostart: bool | None = None
+    requires: frozenset[str] = frozenset()
+
+
+def existing(domain: DomainState, target: Target, record: Record | None) -> Change | None:
+    """What ends the differences of a domain that is there; None when there are none.
+
+    ``domain`` must have a persistent definition.
+    """
+    present = domain.inactive or ""
+    record = record or Record(domain.uuid, domain.name, present, domain.autostart)
+    kept, ours = _split(present, target, record)
+    base = domain_xml.restore(present, record.before, ours) if ours else present
+    edited = domain_xml.edit(base, target.properties)
+    set_now = {d.key: d.after for d in edited.differences}
+    mark = _autostart(domain, target, record)
+    if mark is not None and target.autostart is not None:
+        set_now[AUTOSTART] = _yes(mark)
+    values = {**kept, **set_now}
+    lines = _details(present, edited.xml, (*ours, *set_now), target.where)
+    lines += _autostart_lines(domain, mark, target)
+    if not lines:
+        return None if values or target.where or record.defined else forgotten(record)
+    later = domain.active and any(not text.startswith(AUTOSTART) for _, text, _ in lines)
+    return Change(
+        id=f"domain:{domain.name}",
+        kind="domain",
+        object=domain.name,
+        field=_field(lines),
+        before=_side(lines, "-"),
+        after=_side(lines, "+"),
+        because=target.where or GONE,
+        steps=(DefineDomain(domain.name, edited.xml, mark, domain.uuid),),
+        effective=Effective.VM_RESTART if later else Effective.NOW,
+        requires=target.requires,
+        claims=record.claims(values),
+        details=lines,
+    )
+
+
+def undone(domain: DomainState, record: Record) -> Change | None:
+    """What gives back a domain that the spec no longer names."""
+    return existing(domain, Target("", domain.name, {}), record)
+
+
+def _split(present: str, target: Target, record: Record) -> tuple[dict[str, str], list[str]]:
+    """What stays owned, and the properties to give back: those that reconcile has set, nobody
+    declares any more, and nobody has changed since."""
+    declared = {*target.properties, *target.withheld}
+    if target.autostart is not None:
+        declared.add(AUTOSTART)
+    kept = {k: v for k, v in record.values.items() if domain_xml.declares(declared, k)}
+    root = domain_xml.parse(present)
+    left = {k: v for k, v in record.values.items() if k not in kept and k != AUTOSTART}
+    return kept, [key for key, value in left.items() if domain_xml.has(root, key, value)]
+
+
+def _autostart(domain: DomainState, target: Target, record: Record) -> bool | None:
+    """The mark to set; None leaves it."""
+    wanted = target.autostart
+    if wanted is None and record.values.get(AUTOSTART) == _yes(domain.autostart):
+        wanted = record.autostart
+    return None if wanted == domain.autostart else wanted
+
+
+def _autostart_lines(domain: DomainState, mark: bool | None, target: Target) -> tuple[Line, ...]:
+    if mark is None:
+        return ()
+    because = f"{target.where}.autostart" if target.where else GONE
+    return (
+        ("-", f"{AUTOSTART}: {_yes(domain.autostart)}", ""),
+        ("+", f"{AUTOSTART}: {_yes(mark)}", because),
+    )
+
+
+def forgotten(record: Record) -> Change:
+    """Nothing of ours is left there, so there is nothing to own."""
+    return Change(
+        id=f"record:{record.uuid}",
+        kind="domain",
+        object=record.name,
+        field="record",
+        before="owned",
+        after=None,
+        because=GONE,
+        steps=(),
+        claims=record.forget(),
+    )
+
+
+def removed(domain: DomainState, record: Record) -> Change:
+    """A domain that reconcile defined: the definition goes, a running VM goes on."""
+    return Change(
+        id=f"domain:{domain.name}",
+        kind="domain",
+        object=domain.name,
+        field="definition",
+        before=domain.uuid,
+        after=None,
+        because=GONE,
+        steps=(DefineDomain(domain.name, None, None, domain.uuid),),
+        effective=Effective.VM_RESTART if domain.active else Effective.NOW,
+        claims=record.forget(),
+    )
+
+
+def new(target: Target, definition: str, machine_id: str, path: str) -> Change:
+    """A domain from its definition, with everything that the spec says."""
+    xml, uuid = identified(definition, f"{machine_id}/{target.name}")
+    edited = domain_xml.edit(xml, target.properties)
+    values = {d.key: d.after for d in edited.differences}
+    record = Record(uuid, target.name, xml, defined=True)
+    return Change(
+        id=f"domain:{target.name}",
+        kind="domain",
+        object=target.name,
+        field="definition",
+        before=None,
+        after=uuid,
+        because=f"{target.where}.definition",
+        steps=(DefineDomain(target.name, edited.xml, target.autostart, uuid, path),),
+        requires=target.requires,
+        claims=record.claims(values),
+        details=tuple(("+", f"{k}: {v}", spec_path(target.where, k)) for k, v in values.items()),
+    )
+
+
+def identified(definition: str, seed: str) -> tuple[str, str]:
+    """The definition with a UUID, always the same one for a VM of a host, and that UUID."""
+    found = domain_xml.uuid(definition)
+    if found:
+        return definition, str(uuids.UUID(found))
+    uuid = str(uuids.uuid5(uuids.NAMESPACE_URL, f"reconcile:{seed}"))
+    return domain_xml.with_uuid(definition, uuid), uuid
+
+
+def _details(before: str, after: str, keys: Iterable[str], where: str) -> tuple[Line, ...]:
+    names = [key for key in dict.fromkeys(keys) if key != AUTOSTART]
+    old, new = domain_xml.read(before, names), domain_xml.read(after, names)
+    lines: list[Line] = []
+    for key in names:
+        if old[key] == new[key]:
+            continue
+        because = spec_path(where, key) if where else GONE
+        if old[key] is not None:
+            lines.append(("-", f"{key}: {old[key]}", "" if new[key] is not None else because))
+        if new[key] is not None:
+            lines.append(("+", f"{key}: {new[key]}", because))
+    return tuple(lines)
+
+
+def _field(lines: tuple[Line, ...]) -> str:
+    keys = dict.fromkeys(text.partition(": ")[0] for _, text, _ in lines)
+    return next(iter(keys)) if len(keys) == 1 else "definition"
+
+
+def _side(lines: tuple[Line, ...], sign: str) -> dict[str, str] | None:
+    parts = (text.partition(": ") for mark, text, _ in lines if mark == sign)
+    return {key: value for key, _, value in parts} or None
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else "no"

@@ -1,0 +1,28 @@
+"""What a running VM still lacks of its own definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backends.formats import domain_xml
+from backends.libvirt import DomainState
+from reconciler.domains.changes import Target
+from reconciler.domains.record import AUTOSTART, Record
+from reconciler.model import Effective, Pending
+
+
+def pending(domain: DomainState, target: Target | None, record: Record | None) -> Iterator[Pending]:
+    """Declared or owned properties in which what runs differs from what is defined: it keeps them
+    until the VM is shut down and started again."""
+    if domain.live is None or domain.inactive is None:
+        return
+    declared = {} if target is None else target.properties
+    defined = domain_xml.parse(domain.inactive)
+    keys = [*domain_xml.complete(defined, declared), *(record.values if record else ())]
+    names = [key for key in dict.fromkeys(keys) if key != AUTOSTART]
+    will, now = domain_xml.read(defined, names), domain_xml.read(domain.live, names)
+    for key in names:
+        value = will[key]
+        if value == now[key]:
+            continue
+        yield Pending(f"{domain.name} {key}", value or "", now[key] or "", Effective.VM_RESTART)

@@ -1,0 +1,152 @@
+"""Every VM of the spec, and every domain that reconcile has changed, one after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backends.formats import domain_xml
+from backends.libvirt import DomainState
+from reconciler.domains import changes, checks
+from reconciler.domains.changes import Target
+from reconciler.domains.functions import functions
+from reconciler.domains.live import live_pins
+from reconciler.domains.pending import pending
+from reconciler.domains.record import Record, records
+from reconciler.domains.wanted import Functions, given, wanted
+from reconciler.model import Change, Effective, Finding, Pending, Unchanged
+from reconciler.resources.base import Context
+from specs.vm import Vm
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one domain contributes to the plan."""
+
+    changes: tuple[Change, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    unchanged: tuple[Unchanged, ...] = ()
+
+
+def outcomes(ctx: Context) -> list[Outcome]:
+    """All of them; where libvirt cannot be reached just why."""
+    libvirt = ctx.state.libvirt
+    if not libvirt.available:
+        where = "vm" if ctx.spec.vm else "owned domains"
+        return [Outcome(findings=(checks.unavailable(libvirt, where),))]
+    known = records(ctx.owned)
+    by_name = functions(ctx)
+    found = [_vm(ctx, index, vm, by_name, known) for index, vm in enumerate(ctx.spec.vm)]
+    named = {vm.name for vm in ctx.spec.vm}
+    found += [_unnamed(ctx, record, named) for record in known.values()]
+    if ctx.spec.vm:
+        spanning = (*checks.host_findings(libvirt), *_sharing(ctx, by_name))
+        found.append(Outcome(findings=spanning))
+    return found
+
+
+def _vm(ctx: Context, index: int, vm: Vm, by_name: Functions, known: dict[str, Record]) -> Outcome:
+    target = _target(ctx, index, vm, by_name)
+    domain = ctx.state.libvirt.domain(vm.name)
+    if domain is None:
+        return _absent(ctx, vm, target, known)
+    if domain.inactive is None:
+        return Outcome(findings=(checks.transient(domain, target.where),))
+    conflicts = tuple(checks.conflict_findings(domain.inactive, target))
+    change = changes.existing(domain, target, known.get(domain.uuid))
+    found = (*conflicts, *checks.state_findings(domain, change, target.where))
+    moves = live_pins(ctx.state.libvirt.uri, domain, target) if vm.cputune.live else ()
+    waiting = (*pending(domain, target, known.get(domain.uuid)), *_waiting(vm, by_name))
+    if change is None and not moves:
+        same = (Unchanged(vm.name, "the domain is as declared", target.where),)
+        return Outcome(findings=found, pending=waiting, unchanged=same)
+    changed = (*((change,) if change else ()), *moves)
+    return Outcome(changed, found, waiting)
+
+
+def _target(ctx: Context, index: int, vm: Vm, by_name: Functions) -> Target:
+    """A function that waits for the IOMMU is declared, but not given away yet."""
+    functions = list(given(vm, by_name))
+    properties = wanted(vm, by_name).properties()
+    waiting = {f.hostdev.address for f in functions if f.waits}
+    withheld = {key for key in properties if key.partition("[")[2].removesuffix("]") in waiting}
+    return Target(
+        where=f"vm[{index}]",
+        name=vm.name,
+        properties={k: v for k, v in properties.items() if k not in withheld},
+        withheld=frozenset(withheld),
+        autostart=vm.autostart,
+        requires=frozenset(f"driver:{f.hostdev.address}" for f in functions),
+    )
+
+
+def _waiting(vm: Vm, by_name: Functions) -> Iterator[Pending]:
+    for function in given(vm, by_name):
+        if function.waits:
+            key = f"hostdev[{function.hostdev.address}]"
+            yield Pending(f"{vm.name} {key}", "given to the VM", "no IOMMU yet", Effective.REBOOT)
+
+
+def _absent(ctx: Context, vm: Vm, target: Target, known: dict[str, Record]) -> Outcome:
+    """A VM without a domain: renamed, to be defined, or just missing."""
+    libvirt = ctx.state.libvirt
+    renamed = [
+        domain
+        for record in known.values()
+        if record.name == vm.name and (domain := libvirt.by_uuid(record.uuid)) is not None
+    ]
+    document = ctx.documents.get(f"{target.where}.definition")
+    if renamed or document is None or vm.definition is None:
+        owner = renamed[0] if renamed else None
+        return Outcome(findings=(checks.missing(vm, target.where, owner),))
+    text = document.decode("utf-8", "surrogateescape")
+    if domain_xml.name(text) != vm.name:
+        found = checks.bad_definition(vm, target.where, domain_xml.name(text))
+        return Outcome(findings=(found,))
+    path = os.path.join(ctx.base_dir, vm.definition)
+    return Outcome(
+        changes=(changes.new(target, text, ctx.state.identity.machine_id, path),),
+        findings=tuple(checks.conflict_findings(text, target)),
+        pending=tuple(_waiting(vm, by_name=functions(ctx))),
+    )
+
+
+def _unnamed(ctx: Context, record: Record, named: set[str]) -> Outcome:
+    """A domain that reconcile has changed and that the spec does not name (any more)."""
+    domain = ctx.state.libvirt.by_uuid(record.uuid)
+    if domain is None or domain.inactive is None:
+        again = record.name in named and ctx.state.libvirt.domain(record.name) is None
+        return Outcome() if again else Outcome((changes.forgotten(record),))
+    if domain.name in named or record.name in named:
+        return Outcome()
+    if record.defined:
+        return _removed(domain, record)
+    change = changes.undone(domain, record)
+    if change is None:
+        return Outcome()
+    found = checks.state_findings(domain, change, f"domain {domain.name}")
+    return Outcome((change,), tuple(found), tuple(pending(domain, None, record)))
+
+
+def _removed(domain: DomainState, record: Record) -> Outcome:
+    if domain.managed_save or domain.snapshots:
+        return Outcome(findings=(checks.kept(domain, record),))
+    change = changes.removed(domain, record)
+    found = checks.state_findings(domain, change, f"domain {domain.name}")
+    return Outcome((change,), tuple(found))
+
+
+def _sharing(ctx: Context, by_name: Functions) -> Iterator[Finding]:
+    libvirt = ctx.state.libvirt
+    addresses, starts = {}, {}
+    for vm in ctx.spec.vm:
+        domain = libvirt.domain(vm.name)
+        own = domain_xml.hostdevs(domain.inactive) if domain and domain.inactive else ()
+        declared = [f.hostdev.address for f in given(vm, by_name)]
+        addresses[vm.name] = tuple(dict.fromkeys((*own, *declared)))
+        starts[vm.name] = (
+            vm.autostart if vm.autostart is not None else bool(domain and domain.autostart)
+        )
+    return checks.sharing(ctx, addresses, starts)
