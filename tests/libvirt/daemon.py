@@ -27,6 +27,8 @@ FOLDERS = {
 }
 CONFIG = 'auth_unix_rw = "none"\nunix_sock_rw_perms = "0700"\n'
 LIST = "list --all --uuid"
+# libvirt looks for it when it starts; guests get a folder in it.
+HUGETLBFS = "mkdir -p /dev/hugepages; mount -t hugetlbfs none /dev/hugepages || true"
 # No virtlogd runs beside it, and no systemd to make a machine slice.
 QEMU_CONFIG = 'stdio_handler = "file"\ncgroup_controllers = []\n'
 # Probing QEMU takes seconds; the answers hold as long as QEMU and this kernel stay the same.
@@ -140,7 +142,13 @@ def start(folder: Path) -> Daemon:
     mounts = [f"mount --bind {folder / name} {real}" for name, real in FOLDERS.items()]
     mounts[-1] = f"mount --bind {SHARED_CACHE} {FOLDERS['cache']}"
     script = "; ".join(
-        ["set -e", "mount --make-rprivate /", *mounts, f"exec libvirtd -p {folder}/libvirtd.pid"]
+        [
+            "set -e",
+            "mount --make-rprivate /",
+            *mounts,
+            HUGETLBFS,
+            f"exec libvirtd -p {folder}/libvirtd.pid",
+        ]
     )
     with (folder / "libvirtd.log").open("wb") as log:
         process = subprocess.Popen(

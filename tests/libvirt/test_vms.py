@@ -1,0 +1,375 @@
+"""VMs from spec to domain and back, by the command line, with the real driver."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli import Ran, run
+from tests.libvirt.daemon import Daemon, minimal
+from tests.simulator.hosts import build
+
+pytestmark = pytest.mark.libvirt
+
+GPU = """[[device]]
+name = "gpu"
+address = "0000:3b:00.1"
+id = "8086:1572"
+bind = "vm"
+"""
+VM = """[[vm]]
+name = "win11"
+devices = ["gpu"]
+autostart = true
+vcpu = 4
+[vm.cputune]
+vcpupin = ["2", "14", "3", "15"]
+emulatorpin = "0-1"
+iothreadpin = ["0-1"]
+[vm.memory]
+size = "1G"
+numatune = { nodeset = "0" }
+locked = true
+[vm.disks]
+discard = "unmap"
+"""
+SCHEDULER = "<vcpusched vcpus='1' scheduler='fifo' priority='1'/>"
+POOL = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
+EMPTY = "version = 1\n"
+
+
+@dataclass
+class Bench:
+    """A server as a tree, its libvirt, and specs to apply to both."""
+
+    daemon: Daemon
+    folder: Path
+
+    def spec(self, *tables: str) -> Path:
+        path = self.folder / "host.toml"
+        path.write_text("\n".join([EMPTY, *tables]))
+        return path
+
+    def reconcile(self, mode: str, *tables: str, connect: str = "") -> Ran:
+        return run(
+            mode,
+            self.spec(*tables),
+            "--root",
+            self.folder / "root",
+            "--connect",
+            connect or self.daemon.uri,
+            "--detailed-exitcode",
+            "--format",
+            "json",
+        )
+
+    def plan(self, *tables: str) -> dict[str, Any]:
+        return dict(json.loads(self.reconcile("--plan", *tables).out))
+
+    def apply(self, *tables: str) -> dict[str, Any]:
+        ran = self.reconcile("--apply", *tables)
+        assert ran.code in (0, 4), ran.out + ran.err
+        return dict(json.loads(ran.out))
+
+    def codes(self, *tables: str) -> dict[str, str]:
+        return {f["code"]: f["severity"] for f in self.plan(*tables)["findings"]}
+
+    def define(self, name: str = "win11", devices: str = "") -> str:
+        uuid = self.daemon.define(minimal(name, devices))
+        self.daemon.redefine(uuid, self.daemon.dump(uuid))
+        return uuid
+
+
+@pytest.fixture
+def bench(daemon: Daemon, tmp_path: Path) -> Bench:
+    """No domain yet."""
+    build("sriov-server", tmp_path / "root")
+    return Bench(daemon, tmp_path)
+
+
+def test_an_existing_domain_and_back(bench: Bench) -> None:
+    uuid = bench.define(devices=bench.daemon.disk("win11"))
+    before = bench.daemon.dump(uuid)
+    plan = bench.plan(GPU, VM)
+    (change,) = plan["changes"]
+    assert (change["kind"], change["object"], change["effective"]) == ("domain", "win11", "now")
+    assert change["after"]["vcpupin"] == "0=2 1=14 2=3 3=15"
+    assert change["after"]["hostdev[0000:3b:00.1]"] == "managed=yes"
+    assert [step["do"] for step in change["steps"]] == ["define"]
+    assert bench.daemon.dump(uuid) == before
+    bench.apply(GPU, VM)
+    after = bench.daemon.dump(uuid)
+    for piece in ("vcpupin vcpu='3' cpuset='15'", "discard='unmap'", "managed='yes'", "<locked/>"):
+        assert piece in after
+    assert "<iothreads>1</iothreads>" in after
+    assert "win11" in bench.daemon.virsh("list", "--all", "--name", "--autostart")
+    again = bench.reconcile("--apply", GPU, VM)
+    assert (again.code, json.loads(again.out)["changes"]) == (0, [])
+    bench.apply()
+    assert bench.daemon.dump(uuid) == before
+    assert bench.daemon.virsh("list", "--all", "--name", "--autostart").strip() == ""
+    assert bench.plan()["changes"] == []
+    assert bench.reconcile("--plan").code == 0
+
+
+def test_a_property_taken_out_is_given_back_and_others_stay(bench: Bench) -> None:
+    uuid = bench.define()
+    before = bench.daemon.dump(uuid)
+    bench.apply(GPU, VM)
+    less = VM.replace('emulatorpin = "0-1"\n', "").replace('["gpu"]', "[]")
+    bench.apply(GPU, less)
+    after = bench.daemon.dump(uuid)
+    assert "emulatorpin" not in after
+    assert "hostdev" not in after
+    assert "vcpupin vcpu='3'" in after
+    bench.apply()
+    assert bench.daemon.dump(uuid) == before
+
+
+def test_what_others_change_meanwhile_is_theirs(bench: Bench) -> None:
+    uuid = bench.define()
+    bench.apply(GPU, VM)
+    changed = bench.daemon.dump(uuid).replace("cpuset='0-1'/>", "cpuset='1'/>", 1)
+    changed = changed.replace("<devices>", "<devices><watchdog model='i6300esb'/>")
+    bench.daemon.redefine(uuid, changed)
+    bench.apply()
+    after = bench.daemon.dump(uuid)
+    assert "<emulatorpin cpuset='1'/>" in after
+    assert "watchdog" in after
+    assert "vcpupin" not in after
+    assert "hostdev" not in after
+
+
+def test_rollback_brings_the_domain_back(bench: Bench) -> None:
+    uuid = bench.define(devices="<graphics type='vnc' port='-1' passwd='pa55word'/>")
+    before = bench.daemon.dump(uuid, "--security-info")
+    bench.apply(GPU, VM)
+    state = (bench.folder / "root/var/lib/reconcile").rglob("*")
+    assert not [path for path in state if path.is_file() and b"pa55word" in path.read_bytes()]
+    assert bench.daemon.dump(uuid, "--security-info").count("pa55word") == 1
+    root = bench.folder / "root"
+    ran = run("--rollback", "--root", root, "--connect", bench.daemon.uri, "--yes")
+    assert ran.code == 0, ran.err
+    assert bench.daemon.dump(uuid, "--security-info") == before
+
+
+def test_a_missing_domain_with_a_definition_and_back(bench: Bench) -> None:
+    vm = VM.replace('name = "win11"', 'name = "win11"\ndefinition = "win11.xml"')
+    graphics = "<graphics type='vnc' port='-1' passwd='pa55word'/>"
+    (bench.folder / "win11.xml").write_text(minimal("win11", graphics))
+    shown = bench.reconcile("--plan", GPU, vm)
+    assert "pa55word" not in shown.out
+    bench.apply(GPU, vm)
+    (uuid,) = bench.daemon.uuids()
+    assert "passwd='pa55word'" in bench.daemon.dump(uuid, "--security-info")
+    assert "vcpupin vcpu='3' cpuset='15'" in bench.daemon.dump(uuid)
+    assert bench.reconcile("--plan", GPU, vm).code == 0
+    bench.apply()
+    assert bench.daemon.uuids() == []
+
+
+def test_a_missing_domain(bench: Bench) -> None:
+    assert bench.codes(GPU, VM)["vm-missing"] == "refuse"
+    assert bench.reconcile("--apply", GPU, VM).code == 3
+    vm = VM.replace('name = "win11"', 'name = "win11"\ndefinition = "win11.xml"')
+    assert bench.codes(GPU, vm)["vm-missing"] == "refuse"
+    (bench.folder / "win11.xml").write_text(minimal("other"))
+    assert bench.codes(GPU, vm)["vm-definition"] == "refuse"
+    (bench.folder / "win11.xml").write_text("<!DOCTYPE domain [<!ENTITY a 'b'>]><domain/>")
+    assert bench.reconcile("--plan", GPU, vm).code == 65
+
+
+def test_a_running_domain_is_left_running(bench: Bench) -> None:
+    bench.define()
+    bench.daemon.virsh("start", "win11")
+    number = bench.daemon.virsh("domid", "win11")
+    pins = '[[vm]]\nname = "win11"\n[vm.cputune]\nvcpupin = ["0", "1"]\n'
+    plan = bench.plan(pins)
+    assert [c["effective"] for c in plan["changes"]] == ["vm-restart"]
+    assert bench.codes(pins)["vm-running"] == "warn"
+    bench.apply(pins)
+    assert bench.daemon.virsh("domid", "win11") == number
+    plan = bench.plan(pins)
+    assert plan["changes"] == []
+    assert plan["pending"] == [
+        {
+            "object": "win11 vcpupin",
+            "configured": "0=0 1=1",
+            "running": "",
+            "effective": "vm-restart",
+        }
+    ]
+    assert bench.reconcile("--plan", pins).code == 4
+    bench.daemon.virsh("destroy", "win11")
+    bench.daemon.virsh("start", "win11")
+    assert bench.reconcile("--plan", pins).code == 0
+
+
+def test_pins_of_a_running_domain_when_asked_for(bench: Bench) -> None:
+    bench.define()
+    bench.daemon.virsh("start", "win11")
+    pins = '[[vm]]\nname = "win11"\n[vm.cputune]\nvcpupin = ["0", "1"]\nlive = true\n'
+    bench.apply(pins)
+    assert "vcpupin vcpu='1' cpuset='1'" in bench.daemon.virsh("dumpxml", "win11")
+    assert bench.reconcile("--plan", pins).code == 0
+
+
+def test_two_vms_and_one_device(bench: Bench) -> None:
+    bench.define("a")
+    bench.define("b")
+    vms = [f'[[vm]]\nname = "{n}"\ndevices = ["gpu"]\nautostart = true\n' for n in "ab"]
+    assert bench.codes(GPU, *vms)["device-shared"] == "refuse"
+    second = vms[1].replace("true", "false")
+    assert bench.codes(GPU, vms[0], second)["device-shared"] == "note"
+    hostdev = (
+        "<hostdev mode='subsystem' type='pci' managed='yes'><source>"
+        "<address domain='0' bus='59' slot='0' function='1'/></source></hostdev>"
+    )
+    bench.define("c", hostdev)
+    assert bench.codes(GPU, second.replace('"b"', '"a"'))["device-shared"] == "note"
+    bench.daemon.virsh("autostart", "c")
+    assert bench.codes(GPU, vms[0])["device-shared"] == "refuse"
+
+
+def test_a_renamed_domain(bench: Bench) -> None:
+    uuid = bench.define()
+    before = bench.daemon.dump(uuid)
+    bench.apply(GPU, VM)
+    bench.daemon.virsh("domrename", "win11", "windows")
+    found = [f for f in bench.plan(GPU, VM)["findings"] if f["code"] == "vm-missing"]
+    assert "windows" in found[0]["message"]
+    assert bench.reconcile("--plan", GPU, VM.replace("win11", "windows")).code == 0
+    bench.apply()
+    assert bench.daemon.dump(uuid) == before.replace("win11", "windows")
+
+
+def test_an_undefined_domain_is_forgotten(bench: Bench) -> None:
+    bench.define()
+    bench.apply(GPU, VM)
+    bench.daemon.clear()
+    bench.apply()
+    assert bench.plan()["changes"] == []
+    assert "win11" not in (bench.folder / "root/var/lib/reconcile/owned.json").read_text()
+
+
+def test_a_transient_domain(bench: Bench) -> None:
+    bench.define()
+    bench.daemon.virsh("start", "win11")
+    bench.daemon.virsh("undefine", "win11")
+    assert bench.codes(GPU, VM)["vm-transient"] == "refuse"
+
+
+def test_managed_save_and_snapshots(bench: Bench) -> None:
+    bench.define(devices=bench.daemon.disk("win11"))
+    bench.daemon.virsh("snapshot-create-as", "win11", "one")
+    bench.daemon.virsh("start", "win11")
+    bench.daemon.virsh("managedsave", "win11")
+    codes = bench.codes(GPU, VM)
+    assert codes["vm-managed-save"] == "warn"
+    assert codes["vm-snapshots"] == "note"
+
+
+def test_connections(bench: Bench) -> None:
+    bench.define()
+    assert bench.reconcile("--apply", GPU, VM, connect="none").code == 0
+    left = json.loads(bench.reconcile("--plan", GPU, VM, connect="none").out)
+    assert [f["code"] for f in left["findings"]] == ["libvirt-left-out"]
+    gone = bench.reconcile("--plan", GPU, VM, connect="qemu+unix:///system?socket=/nonexistent")
+    assert gone.code == 3
+    assert "libvirt-unavailable" in gone.out
+    assert bench.reconcile("--plan", GPU, connect="qemu+unix:///system?socket=/none").code == 0
+
+
+def test_what_libvirt_would_not_take_is_refused_before(bench: Bench) -> None:
+    uuid = bench.define()
+    before = bench.daemon.dump(uuid)
+    wrong = (
+        '[[vm]]\nname = "win11"\n[[vm.shmem]]\nname = "a"\nsize = "1M"\nmodel = "ivshmem-plain"\n'
+    )
+    refused = wrong.replace('"a"', '"' + "a" * 64 + '"')
+    ran = bench.reconcile("--apply", refused.replace("1M", "8E"))
+    assert ran.code in (1, 65), ran.out
+    assert bench.daemon.dump(uuid) == before
+
+
+def test_every_key_of_a_vm(bench: Bench) -> None:
+    uuid = bench.define(devices=bench.daemon.disk("win11"))
+    before = bench.daemon.dump(uuid)
+    everything = """[[vm]]
+name = "win11"
+devices = ["gpu"]
+vcpu = 4
+topology = { cores = 2, threads = 2 }
+iothreads = 2
+memballoon = "none"
+cputune = { vcpupin = ["2", "3"], emulatorpin = "0", iothreadpin = ["0", "1"] }
+disks = { discard = "unmap" }
+features = { kvm = { hidden = true }, hyperv = { vendor_id = "whatever" } }
+[vm.memory]
+size = "1G"
+hugepages = "2M"
+numatune = { mode = "preferred", nodeset = "0" }
+locked = true
+nosharepages = true
+source = "memfd"
+access = "shared"
+allocation = "immediate"
+[[vm.shmem]]
+name = "looking-glass"
+size = "32M"
+[[vm.evdev]]
+dev = "/dev/input/by-id/kbd"
+grab = "all"
+repeat = true
+grabToggle = "ctrl-ctrl"
+[[vm.controller]]
+index = 0
+queues = 4
+iothread = 1
+"""
+    gpu = GPU + 'rom = { file = "/usr/share/vgabios.rom", bar = true }\n'
+    plan = bench.plan(gpu, everything)
+    refused = {f["code"] for f in plan["findings"] if f["severity"] == "refuse"}
+    assert refused <= {"vm-exceeds-hugepages"}
+    (change,) = plan["changes"]
+    (step,) = change["steps"]
+    bench.daemon.redefine(uuid, step["xml"])
+    assert bench.plan(gpu, everything)["changes"] == []
+    assert before != bench.daemon.dump(uuid)
+
+
+def test_a_guest_starts_with_pins_and_huge_pages(bench: Bench) -> None:
+    had = int(POOL.read_text())
+    POOL.write_text(str(had + 64))
+    try:
+        _start(bench)
+    finally:
+        bench.daemon.clear()
+        POOL.write_text(str(had))
+
+
+def _start(bench: Bench) -> None:
+    bench.define()
+    vm = """[[vm]]
+name = "win11"
+[vm.cputune]
+vcpupin = ["1", "0"]
+emulatorpin = "0-1"
+[vm.memory]
+size = "64M"
+hugepages = "2M"
+locked = true
+"""
+    pages = '[[hugepages.pages]]\nsize = "2M"\ncount = 64\nboot = false\n'
+    plan = bench.plan(vm, pages)
+    xml = next(c for c in plan["changes"] if c["kind"] == "domain")["steps"][0]["xml"]
+    bench.daemon.redefine(bench.daemon.uuids()[0], xml)
+    bench.daemon.virsh("start", "win11")
+    live = bench.daemon.virsh("vcpupin", "win11").split()
+    assert live[-4:] == ["0", "1", "1", "0"]
+    free = POOL.with_name("free_hugepages")
+    assert int(free.read_text()) <= int(POOL.read_text()) - 32
