@@ -51,14 +51,15 @@ class Session:
             loaded = select(path, hostname=here.hostname, machine_id=here.machine_id)
         else:
             loaded = load(path)
+        paths = _definitions(loaded)
         return cls(
-            spec=loaded.spec,
+            spec=_resolved(loaded.spec, paths),
             spec_path=os.path.abspath(loaded.path),
             spec_digest=loaded.digest,
             base_dir=loaded.base_dir,
-            documents=_documents(loaded),
+            documents=_documents(loaded, paths),
             source=source,
-            files=loaded.files,
+            files=(*loaded.files, *(path for path in paths.values() if os.path.exists(path))),
         )
 
     @classmethod
@@ -100,15 +101,32 @@ class Session:
         return observe(self.source.reader, own_paths(), loader, libvirt_uri=self.source.libvirt_uri)
 
 
-def _documents(loaded: LoadedSpec) -> dict[str, bytes]:
+def _definitions(loaded: LoadedSpec) -> dict[str, str]:
+    """Where the domain definitions lie that the spec names, by spec path."""
+    named = {
+        f"vm[{index}].definition": vm.definition
+        for index, vm in enumerate(loaded.spec.vm)
+        if vm.definition is not None
+    }
+    return {where: os.path.abspath(loaded.resolve(where, path)) for where, path in named.items()}
+
+
+def _resolved(spec: HostSpec, paths: Mapping[str, str]) -> HostSpec:
+    """The spec with absolute paths, so that it means the same wherever it is read again."""
+    vms = tuple(
+        vm.model_copy(update={"definition": paths[where]})
+        if (where := f"vm[{index}].definition") in paths
+        else vm
+        for index, vm in enumerate(spec.vm)
+    )
+    return spec.model_copy(update={"vm": vms}) if paths else spec
+
+
+def _documents(loaded: LoadedSpec, paths: Mapping[str, str]) -> dict[str, bytes]:
     """The domain definitions that the spec names, read now so that a plan is complete."""
     found: dict[str, bytes] = {}
     problems = []
-    for index, vm in enumerate(loaded.spec.vm):
-        if vm.definition is None:
-            continue
-        where = f"vm[{index}].definition"
-        path = loaded.resolve(where, vm.definition)
+    for where, path in paths.items():
         try:
             found[where] = without_secrets(read_regular(path, _MAX_DOCUMENT), path)
         except FileNotFoundError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backends.formats import domain_xml
 from backends.libvirt import DomainState
 from backends.steps import Run
 from reconciler.domains.changes import Target
-from reconciler.model import Change
+from reconciler.model import Change, Effective
 
 _OPTIONS = {
     "vcpupin": ("vcpupin", "--vcpu", "--cpulist"),
@@ -43,6 +44,14 @@ def live_pins(uri: str, domain: DomainState, target: Target) -> tuple[Change, ..
         requires=frozenset({f"domain:{domain.name}"}),
     )
     return (change,)
+
+
+def at_once(change: Change | None) -> Change | None:
+    """A change of nothing but pins waits for no restart when the running ones are moved too."""
+    if change is None or change.field == "record":
+        return change
+    keys = {*(change.before or {}), *(change.after or {})}
+    return replace(change, effective=Effective.NOW) if keys <= {*_OPTIONS} else change
 
 
 def _commands(key: str, value: str, uuid: str) -> Iterator[tuple[str, ...]]:

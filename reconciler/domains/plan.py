@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from backends.libvirt import DomainState
 from reconciler.domains import changes, checks
 from reconciler.domains.changes import Target
 from reconciler.domains.functions import functions
-from reconciler.domains.live import live_pins
+from reconciler.domains.live import at_once, live_pins
 from reconciler.domains.pending import pending
 from reconciler.domains.record import Record, records
 from reconciler.domains.wanted import Functions, given, wanted
@@ -56,9 +55,14 @@ def _vm(ctx: Context, index: int, vm: Vm, by_name: Functions, known: dict[str, R
         return Outcome(findings=(checks.transient(domain, target.where),))
     conflicts = tuple(checks.conflict_findings(domain.inactive, target))
     change = changes.existing(domain, target, known.get(domain.uuid))
+    moves: tuple[Change, ...] = ()
+    if vm.cputune.live:
+        moves = live_pins(ctx.state.libvirt.uri, domain, target)
+        change = at_once(change)
     found = (*conflicts, *checks.state_findings(domain, change, target.where))
-    moves = live_pins(ctx.state.libvirt.uri, domain, target) if vm.cputune.live else ()
-    waiting = (*pending(domain, target, known.get(domain.uuid)), *_waiting(vm, by_name))
+    moved = {f"{vm.name} {key}" for move in moves for key in move.after}
+    missing = pending(domain, target, known.get(domain.uuid))
+    waiting = (*(p for p in missing if p.object not in moved), *_waiting(vm, by_name))
     if change is None and not moves:
         same = (Unchanged(vm.name, "the domain is as declared", target.where),)
         return Outcome(findings=found, pending=waiting, unchanged=same)
@@ -105,9 +109,9 @@ def _absent(ctx: Context, vm: Vm, target: Target, known: dict[str, Record]) -> O
     if domain_xml.name(text) != vm.name:
         found = checks.bad_definition(vm, target.where, domain_xml.name(text))
         return Outcome(findings=(found,))
-    path = os.path.join(ctx.base_dir, vm.definition)
+    change = changes.new(target, text, ctx.state.identity.machine_id, vm.definition)
     return Outcome(
-        changes=(changes.new(target, text, ctx.state.identity.machine_id, path),),
+        changes=(change,),
         findings=tuple(checks.conflict_findings(text, target)),
         pending=tuple(_waiting(vm, by_name=functions(ctx))),
     )

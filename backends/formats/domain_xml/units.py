@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backends.formats.domain_xml.tree import DomainXmlError
-from specs.values import CpuSet
+from specs.values import CpuSet, MemorySize
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -46,19 +45,12 @@ def kib(number: str, unit: str | None) -> int | None:
 
 def size_text(size_kib: int) -> str:
     """The shortest exact spelling with a binary unit: ``2M``, ``1G``, ``1536M``, ``4K``."""
-    for unit, factor in (("T", 2**30), ("G", 2**20), ("M", 2**10)):
-        if size_kib and size_kib % factor == 0:
-            return f"{size_kib // factor}{unit}"
-    return f"{size_kib}K"
+    return str(MemorySize.from_kib(size_kib)) if size_kib else "0K"
 
 
 def size_kib(text: str) -> int:
-    """The inverse of ``size_text``; also takes ``16GiB``. Raises DomainXmlError."""
-    digits = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    found = kib(digits, text[len(digits) :] or "b")
-    if found is None:
-        raise DomainXmlError(f"not a size: {text!r}", hint="such as 2M, 1G or 16GiB")
-    return found
+    """The inverse of ``size_text``; also takes ``16GiB``. Raises ValueError."""
+    return MemorySize.parse(text).kib
 
 
 def cpuset(text: str) -> CpuSet | None:
