@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from . import flavours, report, start, wheels
-from .base import LabError, need
-from .guest import Guest
+pytest.register_assert_rewrite("tests.lab.holds", "tests.lab.tool")
+
+from . import flavours, report, start, wheels  # noqa: E402 after the line above
+from .base import LabError, need  # noqa: E402
+from .guest import Guest  # noqa: E402
 
 
 @dataclass(slots=True)

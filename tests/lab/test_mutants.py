@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from . import holds
 from . import test_story as story
 from .conftest import Lab
 from .mutants import MUTANTS, Mutant
@@ -15,7 +16,7 @@ from .mutants import MUTANTS, Mutant
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
 def test_a_mutant_is_the_checkout_with_one_defect(mutant: Mutant, tmp_path: Path) -> None:
     assert mutant.wheel(tmp_path).exists()
-    assert hasattr(story, mutant.caught_by)
+    assert hasattr(holds, mutant.caught_by)
 
 
 @pytest.mark.lab
@@ -26,7 +27,7 @@ def test_a_mutant_is_the_checkout_with_one_defect(mutant: Mutant, tmp_path: Path
 def test_the_lab_catches(mutant: Mutant, lab: Lab, tmp_path: Path) -> None:
     """Everything up to the first reboot, by the very checks of the story."""
     guest = lab.boot(mutant.flavour, wheel=mutant.wheel(tmp_path))
-    host = story.Host(guest, mutant.flavour)
+    host = holds.Host(guest, mutant.flavour)
     story.remember(host)
     with pytest.raises(AssertionError) as caught:
         story.apply_and_reboot(host)

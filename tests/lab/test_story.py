@@ -2,46 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import pytest
 
 from . import observe
 from .base import HERE
-from .flavours import named
 from .guest import Guest
-from .machines import CARD, HDA, NIC, NIC_NODE1, NIC_TWIN, XHCI, documented
-from .observe import Entry
+from .holds import (
+    ARGUMENTS,
+    Host,
+    drivers,
+    every_entry_has_the_arguments,
+    no_entry_has_the_arguments,
+    the_arguments_run,
+    the_devices_are_ready,
+)
+from .machines import documented
 from .report import Steps
-from .tool import SPEC, Reconcile
+from .tool import SPEC
 
 pytestmark = pytest.mark.lab
 
 STORY = HERE / "story"
 EMPTY = "version = 1\n"
-# What the spec must bring to the kernel command line of every entry but the recovery ones.
-ARGUMENTS = {"mitigations=auto", "iommu=pt"}
-PASSED_THROUGH = (NIC, *CARD, XHCI)
-
-
-@dataclass(slots=True)
-class Host:
-    """The guest as the host of the story, and what it was like before."""
-
-    guest: Guest
-    flavour: str
-    files: dict[str, str] = field(default_factory=dict)
-    drivers: dict[str, str] = field(default_factory=dict)
-    arguments: list[str] = field(default_factory=list)
-
-    @property
-    def reconcile(self) -> Reconcile:
-        """The tool in it."""
-        return Reconcile(self.guest)
-
-    def entries(self) -> list[Entry]:
-        """What can boot next."""
-        return observe.entries(self.guest, named(self.flavour).loader)
 
 
 @pytest.fixture
@@ -116,12 +98,6 @@ def remember(host: Host) -> None:
         host.guest.put(file, f"/etc/reconcile/{file.name}")
 
 
-def drivers(host: Host) -> dict[str, str]:
-    """The drivers of what is passed through, and of their twins."""
-    addresses = (*PASSED_THROUGH, NIC_TWIN, NIC_NODE1, HDA)
-    return {address: observe.driver(host.guest, address) for address in addresses}
-
-
 def a_capture_plans_like_the_host(host: Host) -> None:
     """`--plan --state CAPTURE` is the plan of the host itself."""
     assert host.reconcile("--capture", "/root/capture.json") == 0
@@ -141,22 +117,6 @@ def a_plan_changes_nothing(host: Host) -> None:
 # -- after apply
 
 
-def every_entry_has_the_arguments(host: Host) -> None:
-    """The old arguments first, in their order, and then ours, each once."""
-    entries = host.entries()
-    assert entries
-    for entry in entries:
-        words = entry.words()
-        assert [w for w in words if w in host.arguments] == host.arguments, entry
-        assert sorted(w for w in words if w in ARGUMENTS) == sorted(ARGUMENTS), entry
-
-
-def no_entry_has_the_arguments(host: Host) -> None:
-    """Every entry is as it was, a new kernel's too."""
-    for entry in host.entries():
-        assert entry.words() == host.arguments, entry
-
-
 def nothing_of_others_was_touched(host: Host) -> None:
     """Files that were there are as they were, but the ones that hold the kernel arguments."""
     now = observe.configuration(host.guest)
@@ -164,25 +124,6 @@ def nothing_of_others_was_touched(host: Host) -> None:
     for path, facts in host.files.items():
         if not any(part in path for part in held):
             assert now[path] == facts, path
-
-
-def the_arguments_run(host: Host) -> None:
-    """The kernel has been started with them."""
-    assert set(observe.running(host.guest)) >= ARGUMENTS
-
-
-def the_devices_are_ready(host: Host) -> None:
-    """Each in its IOMMU group and on vfio-pci since early in the boot; their twins untouched."""
-    guest = host.guest
-    assert observe.group(guest, NIC) == {NIC}
-    assert observe.group(guest, CARD[0]) == set(CARD)
-    found = drivers(host)
-    assert {a: found[a] for a in PASSED_THROUGH} == dict.fromkeys(PASSED_THROUGH, "vfio-pci")
-    others = found.keys() - set(PASSED_THROUGH)
-    assert {a: found[a] for a in others} == {a: host.drivers[a] for a in others}
-    for address in PASSED_THROUGH:
-        was = host.drivers[address]
-        assert not was or not observe.touched_by(guest, was, address), f"{was} had {address} first"
 
 
 def another_apply_writes_nothing(host: Host) -> None:
