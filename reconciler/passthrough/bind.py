@@ -35,19 +35,26 @@ def bind_steps(function: PciFunction, driver: str, loaded: Collection[str]) -> t
 def release_steps(
     function: PciFunction, bound: str, driver: str | None, loaded: Collection[str]
 ) -> tuple[Step, ...]:
-    """Take a function from ``bound`` and give it back: to ``driver`` by an ordinary probe, or to
-    none. Its module may not have been loaded since boot; then modprobe finds it by the function's
-    own modalias, as udev does."""
+    """Take a function from ``bound`` and give it back to ``driver``, or to none.
+
+    Its module may not have been loaded since boot; then modprobe finds it by the function's own
+    modalias, as udev does. The driver is named in driver_override while the bus probes: vfio-pci
+    keeps the ids that it was loaded with until the next boot, and would take the function again.
+    """
     address = str(function.address)
     base = f"{_BUS}/devices/{address}"
+    override = f"{base}/driver_override"
+    back = ((override, function.driver_override or "\n"),)
     steps: list[Step] = []
     if driver is not None and driver not in loaded:
         steps.append(Run(("modprobe", "--use-blacklist", "--quiet", function.modalias), 60))
-    if function.driver_override is not None:
-        steps.append(WriteAttribute(f"{base}/driver_override", "\n"))
+    if driver is not None:
+        steps.append(WriteAttribute(override, driver, undo=back))
     if function.driver == bound:
         again = ((f"{_BUS}/drivers/{bound}/bind", address),)
         steps.append(WriteAttribute(f"{base}/driver/unbind", address, undo=again))
     if driver is not None:
         steps.append(WriteAttribute(f"{_BUS}/drivers_probe", address, undo=()))
+    if driver is not None or function.driver_override is not None:
+        steps.append(WriteAttribute(override, "\n", undo=back))
     return tuple(steps)

@@ -8,7 +8,7 @@ from tests.devices.planning import device, host
 from tests.simulator.host import Bench
 from tests.simulator.tree import TreeBuilder
 
-NIC, TWIN = "0000:01:00.0", "0000:02:00.0"
+NIC, TWIN, USB = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
 
 
 @pytest.fixture
@@ -43,6 +43,20 @@ def test_given_back_when_it_leaves_the_spec(bench: Bench) -> None:
     assert bench.host.reader.read_text("/var/lib/reconcile/owned.json") is None or (
         "devices" not in (bench.host.reader.read_text("/var/lib/reconcile/owned.json") or "")
     )
+
+
+def test_given_back_while_vfio_still_has_its_id(tree: TreeBuilder) -> None:
+    """vfio-pci keeps the ids= of its loading, and may be asked before the host driver is."""
+    host(tree)
+    tree.function(USB, "0x0c0330", "1b36:000d", driver="xhci_hcd", group=3)
+    tree.finish()
+    bench = Bench(tree.root)
+    assert bench.apply(device=[device(address=USB)]).good
+    bench.kernel.dynamic_ids["vfio-pci"] = {"1b36:000d"}
+    outcome = bench.apply()
+    assert outcome.good, outcome.errors
+    assert bench.kernel.driver(USB) == "xhci_hcd"
+    assert bench.kernel.read(f"/sys/bus/pci/devices/{USB}/driver_override") == "(null)\n"
 
 
 def test_a_function_without_driver_goes_back_to_none(bench: Bench) -> None:
