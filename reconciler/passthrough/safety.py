@@ -62,6 +62,7 @@ def function_findings(
     for function in selection.all:
         yield from _physical(selection.where, function)
         yield from _rmrr(selection.where, function, iommu)
+        yield from _power(selection.where, function)
         if function.id in _DENYLIST:
             text = f"vfio-pci denies {function.address} ({function.id}) unless told otherwise"
             hint = "boot.kernel_args = ['vfio_pci.disable_denylist=1'], for trusted guests only"
@@ -95,6 +96,14 @@ def _rmrr(where: str, function: PciFunction, iommu: IommuState) -> Iterator[Find
         )
         hint = "a firmware update or setting (HP: conrep, 'shared memory') may take the RMRR away"
         yield refuse("rmrr", where, text, hint)
+
+
+def _power(where: str, function: PciFunction) -> Iterator[Finding]:
+    """drivers/pci/pci-sysfs.c power_state_show: a function that does not answer has none."""
+    if function.power_state in ("error", "unknown"):
+        text = f"{function.address} does not answer: its power state is {function.power_state}"
+        hint = "switch the host off and on again; if it comes back, keep it awake (troubleshooting)"
+        yield warn("power-state", where, text, hint)
 
 
 def _reset(where: str, function: PciFunction) -> Iterator[Finding]:

@@ -147,6 +147,13 @@ def test_reset_methods_of_a_gpu(tree: TreeBuilder, methods: str, warned: bool) -
     assert ("no-reset" in codes(found, Severity.WARN)) is warned
 
 
+@pytest.mark.parametrize(("power", "warned"), [("D0", False), ("D3cold", False), ("error", True)])
+def test_a_function_that_does_not_answer(tree: TreeBuilder, power: str, warned: bool) -> None:
+    host(tree).function("0000:01:00.0", driver="amdgpu", group=1, power_state=power)
+    found = plan(tree, device=[device(**GPU)])
+    assert ("power-state" in codes(found, Severity.WARN)) is warned
+
+
 def test_accepting_what_is_not_there_or_elsewhere(box: TreeBuilder) -> None:
     keys = device(**{**BOTH, "accept_siblings": ["01:00.1", "01:00.7"]})
     assert codes(plan(box, device=[keys])) == ["device-missing"]
