@@ -1,0 +1,47 @@
+"""Devices and virtual functions on a real kernel: bound now, back after a reboot, given back."""
+
+from __future__ import annotations
+
+import pytest
+
+from . import flavours, observe
+from .conftest import Lab
+from .machines import NIC, NIC_TWIN, NVME_SRIOV
+from .tool import SPEC, Reconcile
+
+pytestmark = pytest.mark.lab
+
+VFS = tuple(f"{NVME_SRIOV[:-1]}{n}" for n in (1, 2))
+WANTED = f"""version = 1
+[[device]]
+name = "nic"
+address = "{NIC}"
+id = "8086:10d3"
+[[sriov]]
+name = "disks"
+address = "{NVME_SRIOV}"
+vfs = 2
+"""
+
+
+@pytest.mark.xdist_group("machines")
+def test_bound_live_back_after_a_reboot_and_given_back(lab: Lab) -> None:
+    guest = lab.boot(flavours.chosen()[0], append="intel_iommu=on iommu=pt")
+    reconcile = Reconcile(guest)
+    watched = (NIC, NIC_TWIN, NVME_SRIOV)
+    before = {a: observe.driver(guest, a) for a in watched}
+    files = observe.configuration(guest)
+    guest.write(SPEC, WANTED)
+    reconcile.apply()
+    wanted = {**before, NIC: "vfio-pci", **dict.fromkeys(VFS, "vfio-pci")}
+    assert {a: observe.driver(guest, a) for a in wanted} == wanted
+    assert reconcile.in_sync()
+    guest.reboot()
+    assert {a: observe.driver(guest, a) for a in wanted} == wanted
+    assert reconcile.in_sync()
+    guest.write(SPEC, "version = 1\n")
+    reconcile.apply()
+    assert {a: observe.driver(guest, a) for a in watched} == before
+    assert guest.run(f"test -e /sys/bus/pci/devices/{VFS[0]}").rc != 0
+    assert observe.configuration(guest) == files
+    lab.end(guest)
