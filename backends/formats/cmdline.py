@@ -185,7 +185,10 @@ def _replaced(spans: _Spans, index: int, new: list[str], started: bool) -> Splic
 def _inserted(spans: _Spans, index: int, new: list[str], last: int | None) -> Splice:
     """New words behind the old one at ``last``; else before the one at ``index``, or alone."""
     if last is not None:
-        return spans[last][1], spans[last][1], " " + join(new)
+        at = spans[last][1]
+        # Behind a letter that ends in byte 0xA0 the next word may begin at once.
+        touching = index < len(spans) and spans[index][0] == at
+        return at, at, " " + join(new) + (" " if touching else "")
     if index < len(spans):
         return spans[index][0], spans[index][0], join(new) + " "
     at = spans[-1][1] if spans else 0
