@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from reconciler import __version__
+from reconciler.lean import forgo_pydantic_plugins
 from specs.errors import ReconcileError, SpecError, UsageError
 
 MODES = (
@@ -99,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     try:
         args = parse(arguments)
+        forgo_pydantic_plugins()
         from reconciler import modes
 
         code = modes.run(args)

@@ -1,0 +1,26 @@
+"""What a plan does not import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples/intel-workstation"
+HEAVY = ("importlib.metadata", "email", "tree_sitter", "lxml", "rich", "deepdiff", "sh", "difflib")
+
+
+def test_a_plan_from_a_capture_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from reconciler.cli import main; "
+        f"code = main(['--plan', {str(EXAMPLE / 'host.toml')!r}, "
+        f"'--state', {str(EXAMPLE / 'capture.json')!r}]); "
+        f"sys.stderr.write(' '.join(m for m in {HEAVY!r} if m in sys.modules)); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "changes" in done.stdout
