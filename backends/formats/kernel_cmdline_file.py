@@ -50,13 +50,23 @@ def edit_cmdline_file(text: str, remove: Sequence[str], add: Sequence[str], read
     out, into = [to_raw(w) for w in remove], [to_raw(w) for w in add]
     spans = _spans(raw, read_by)
     if spans:
-        return from_raw(edit_joined(raw, spans, out, into))
+        new = edit_joined(raw, spans, out, into)
+        return from_raw(_still_read(raw, new) if read_by is ReadBy.UNCOMMENTED else new)
     line = cmdline.join(cmdline.edit((), remove, add))
     if not line:
         return text
     if read_by is ReadBy.FIRST_LINE:
         return line + text if text else line + "\n"
     return f"{text}\n{line}" if text and not text.endswith("\n") else f"{text}{line}\n"
+
+
+def _still_read(old: str, new: str) -> str:
+    """A line that an edit has left with ``#`` in front must not become a comment."""
+    pairs = zip(old.split("\n"), new.split("\n"), strict=True)
+    return "\n".join(
+        " " + after if after.startswith("#") and not before.startswith("#") else after
+        for before, after in pairs
+    )
 
 
 def as_one_line(text: str, read_by: ReadBy) -> str:

@@ -159,6 +159,8 @@ class _Parser:
         self.words.append(new)
 
     def _keyword(self, text: str, start: int) -> None:
+        if text == "!" and self.negated:
+            raise NotUnderstoodError(start, "! twice")  # dash: a syntax error
         if text == "!":
             self.conditional = self.pending = self.negated = True
         elif text in _OPENS:
