@@ -9,6 +9,7 @@ from backends.iommu import uses_kernel_dma
 from backends.pci import PciFunction
 from reconciler.model import Change, Claim, Effective, Finding, Pending, note
 from reconciler.passthrough.bind import bind_steps, release_steps
+from reconciler.passthrough.held import held
 from reconciler.passthrough.record import SECTION
 from reconciler.resources.base import Context
 from specs.values import PciAddress
@@ -23,14 +24,7 @@ def obstacle(ctx: Context, function: PciFunction) -> str:
     uses = state.needs.of(function.address)
     if uses:
         return f"it is in use now: {', '.join(map(str, uses))}"
-    if function.driver is None or uses_kernel_dma(function.driver):
-        return ""
-    # Taking a function from vfio-pci waits until its VM closes it, and asks the guest to give it
-    # up: drivers/vfio/vfio_main.c vfio_unregister_group_dev.
-    users = state.iommu.vfio_users
-    if users is None:
-        return f"{function.driver} does not tell whether a VM has it open"
-    return f"{users} functions are open through vfio-pci: a running VM may have it" if users else ""
+    return held(ctx, function)
 
 
 def bind(

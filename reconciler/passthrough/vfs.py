@@ -9,6 +9,7 @@ from backends.iommu import uses_kernel_dma
 from backends.pci import PciFunction, vf_addresses
 from reconciler.model import Finding, refuse, warn
 from reconciler.passthrough import record
+from reconciler.passthrough.held import held
 from reconciler.passthrough.safety import blockers
 from reconciler.passthrough.select import find
 from reconciler.resources.base import Context
@@ -101,17 +102,14 @@ def _driver(fabric: Fabric) -> Iterator[Finding]:
 
 
 def users(ctx: Context, functions: Iterable[PciFunction]) -> list[str]:
-    """Who uses these VFs, in words: the host, or a VM (where the kernel does not tell which VF
-    a VM has open, any of those on vfio-pci may be the one)."""
+    """Who uses these VFs, in words: the host, or a VM."""
     found = []
     for vf in functions:
         uses = ctx.state.needs.of(vf.address)
         if uses:
             found.append(f"{vf.address}: {', '.join(map(str, uses))}")
-        elif vf.driver is not None and not uses_kernel_dma(vf.driver):
-            count = ctx.state.iommu.vfio_users
-            if count is None or count:
-                found.append(f"{vf.address}: {vf.driver}, a running VM may have it open")
+        elif why := held(ctx, vf):
+            found.append(f"{vf.address}: {why}")
     return found
 
 

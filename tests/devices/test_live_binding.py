@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.devices.planning import device, host
+from backends.libvirt import LibvirtState
+from backends.libvirt.state import DomainState
+from reconciler.observe import HostState
+from tests.devices.planning import device, drivers, host, plan_on, state_of
 from tests.simulator.host import Bench
 from tests.simulator.tree import TreeBuilder
 
@@ -130,3 +135,39 @@ def test_bound_by_vm_only_gives_it_back(bench: Bench) -> None:
     assert bench.apply(**spec).good
     assert bench.kernel.driver(NIC) == "e1000e"
     assert bench.plan(**spec).changes == ()
+
+
+DOMAIN = """<domain type="kvm"><name>win11</name><uuid>9f0d3c1b-2a4e-4f67-89ab-cdef01234567</uuid>
+<devices><hostdev mode="subsystem" type="pci" managed="yes"><source>
+<address domain="0x0000" bus="0x01" slot="0x00" function="0x0"/></source></hostdev></devices>
+</domain>"""
+
+
+def running(state: HostState, xml: str) -> HostState:
+    """With this domain running."""
+    uuid = "9f0d3c1b-2a4e-4f67-89ab-cdef01234567"
+    domain = DomainState("win11", uuid, "running", True, False, False, False, xml, xml)
+    return replace(state, libvirt=LibvirtState("qemu:///system", domains=(domain,)))
+
+
+def test_a_running_vm_keeps_what_it_has(bench: Bench) -> None:
+    assert bench.apply(device=[device(address=NIC), device(address=TWIN) | {"name": "two"}]).good
+    bench.kernel.tree.write("/sys/module/vfio_pci/refcnt", "1\n")
+    state = running(state_of(bench.host.reader), DOMAIN)
+    found = plan_on(state)
+    assert list(drivers(found)) == [TWIN], "the one open function is accounted for"
+    (note,) = [f for f in found.findings if f.code == "release-at-reboot"]
+    assert "the running VM win11 has it" in note.message
+    more = replace(state, iommu=replace(state.iommu, vfio_users=2))
+    assert drivers(plan_on(more)) == {}
+    unknown = replace(state, iommu=replace(state.iommu, vfio_users=None))
+    assert list(drivers(plan_on(unknown))) == [TWIN]
+
+
+def test_a_member_of_a_group_that_a_vm_owns_stays(bench: Bench) -> None:
+    assert bench.apply(device=[device(address=NIC)]).good
+    other = "0000:01:00.1"
+    bench.kernel.tree.function(other, "0x040300", "8086:0001", driver="vfio-pci", group=1)
+    state = running(state_of(bench.host.reader), DOMAIN.replace('function="0x0"', 'function="0x1"'))
+    (note,) = [f for f in plan_on(state).findings if f.code == "release-at-reboot"]
+    assert f"has {other} of its IOMMU group" in note.message
