@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from backends.reader import Reader
 from backends.steps import Expect
 
 
-def problem(reader: Reader, expect: Expect) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The program that has ended: what it printed, and when it began (ns since the epoch)."""
+
+    out: str
+    began_ns: int
+
+
+Check = Callable[[Reader, Expect, Ran], "str | None"]
+
+
+def problem(reader: Reader, expect: Expect, ran: Ran) -> str | None:
     """What is wrong with the generated file, or None. Raises KeyError for an unknown kind."""
-    return _checks()[expect.kind](reader, expect)
+    return _checks()[expect.kind](reader, expect, ran)
 
 
-def _checks() -> dict[str, Callable[[Reader, Expect], str | None]]:
+def _checks() -> dict[str, Check]:
     from backends.bootloader.expect import grub_cfg, uki
+    from backends.initramfs.expect import holds, made_again
 
-    return {"grub-cfg": grub_cfg, "uki": uki}
+    return {
+        "grub-cfg": lambda reader, expect, ran: grub_cfg(reader, expect),
+        "uki": lambda reader, expect, ran: uki(reader, expect),
+        "made-again": made_again,
+        "initramfs": holds,
+    }

@@ -9,6 +9,7 @@ import select
 import shlex
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,6 +168,7 @@ class Host:
     def run_step(self, step: Run) -> None:
         """Run a program that changes things, then check what it made. Raises StepError."""
         self.progress(step.preview())
+        began = time.time_ns()
         done = self.run(step.argv, step.timeout, self._place_of(step))
         if done is None:
             raise StepError(
@@ -180,9 +182,9 @@ class Host:
                 hint=f"by hand: {self._by_hand(step)}",
             )
         if step.expect is not None:
-            from backends.expect import problem
+            from backends.expect import Ran, problem
 
-            wrong = problem(self.reader, step.expect)
+            wrong = problem(self.reader, step.expect, Ran(done.out, began))
             if wrong:
                 raise StepError(f"{step.preview()}: {wrong}", where=step.expect.path)
 

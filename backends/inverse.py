@@ -24,6 +24,8 @@ def inverse(host: Host, step: Step) -> tuple[Step, ...]:
     A program that regenerates something is its own inverse once its inputs are back.
     """
     reader = host.reader
+    if isinstance(step, RenameFile) and step.again:
+        return (Run(step.again, timeout=1800), step)
     if isinstance(step, (WriteFile, RemoveFile, RenameFile)):
         return (restore(reader, step.path),)
     if isinstance(step, WriteAttribute):
@@ -66,7 +68,11 @@ def _attribute(reader: Reader, step: WriteAttribute) -> tuple[Step, ...]:
 
 def in_order(undo: list[tuple[Step, ...]]) -> list[Step]:
     """One list that undoes several steps: the last first, and programs that regenerate once each
-    after every file is back."""
-    backwards = [step for steps in reversed(undo) for step in steps]
-    again = dict.fromkeys(s for s in backwards if isinstance(s, Run))
-    return [s for s in backwards if not isinstance(s, Run)] + list(again)
+    after every file is back, in the order in which they ran."""
+    backwards = [step for steps in reversed(undo) for step in steps if not _makes_again(step)]
+    again = dict.fromkeys(step for steps in undo for step in steps if _makes_again(step))
+    return [*backwards, *again]
+
+
+def _makes_again(step: Step) -> bool:
+    return isinstance(step, Run) or (isinstance(step, RenameFile) and bool(step.again))

@@ -52,14 +52,20 @@ class RemoveFile:
 
 @dataclass(frozen=True, slots=True)
 class RenameFile:
-    """fsync ``source``, rename it over ``path`` (rename(2): old or new, never torn)."""
+    """fsync ``source``, rename it over ``path`` (rename(2): old or new, never torn).
+
+    ``again`` is the program that makes ``source``: of a file that is too big to keep, undo makes
+    another one from the restored inputs instead of bringing the old bytes back.
+    """
 
     source: str
     path: str
+    again: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """An addition to the contract's steps."""
-        return {"do": "rename", "source": self.source, "path": self.path}
+        out: dict[str, Any] = {"do": "rename", "source": self.source, "path": self.path}
+        return {**out, "again": list(self.again)} if self.again else out
 
     def preview(self) -> str:
         """One line for people."""
@@ -198,7 +204,7 @@ def step_from_json(data: Mapping[str, Any]) -> Step:
     make: dict[str, Callable[[Mapping[str, Any]], Step]] = {
         "write": _write,
         "remove": lambda d: RemoveFile(str(d["path"]), tuple(d.get("folders", ()))),
-        "rename": lambda d: RenameFile(str(d["source"]), str(d["path"])),
+        "rename": _rename,
         "attribute": _attribute,
         "run": _run,
         "define": _define,
@@ -213,6 +219,11 @@ def _write(data: Mapping[str, Any]) -> WriteFile:
         else str(data["content"]).encode()
     )
     return WriteFile(str(data["path"]), content, int(str(data["mode"]), 8))
+
+
+def _rename(data: Mapping[str, Any]) -> RenameFile:
+    again = tuple(str(a) for a in data.get("again", ()))
+    return RenameFile(str(data["source"]), str(data["path"]), again)
 
 
 def _attribute(data: Mapping[str, Any]) -> WriteAttribute:

@@ -90,6 +90,7 @@ def observe(
     """
     owned = ownership.read(reader)
     paths = {*own_paths, *owned.section(ownership.FILES)}
+    inside = [p.removeprefix("file:") for p in owned.section("initramfs") if p[:5] == "file:"]
     identity = observe_identity(reader)
     pci = observe_pci(reader)
     return HostState(
@@ -108,7 +109,7 @@ def observe(
         hugepage_writers=observe_writers(reader),
         groups=observe_groups(reader),
         boot=observe_boot(reader, loader),
-        initramfs=observe_initramfs(reader),
+        initramfs=observe_initramfs(reader, inside),
         libvirt=observe_libvirt(reader, libvirt_uri),
         own_files={path: _own_path(reader, path) for path in sorted(paths)},
         owned=owned,

@@ -15,11 +15,27 @@ class OwnFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """What must be in every image, and what must have gone from it.
+
+    ``modules`` are driver names, ``files`` and ``gone`` host paths of files copied into it.
+    """
+
+    modules: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class InitramfsState:
     """``images`` are the paths of the images that boot; ``blocked`` says why they cannot be made
-    again here (empty: they can)."""
+    again here (empty: they can). ``recipes`` are the argv, up to the name of the image, that make
+    one image each (empty: one command makes all). ``behind``: images older than files of ours.
+    """
 
     generator: str
     evidence: tuple[str, ...]
     images: tuple[str, ...] = ()
     blocked: str = ""
+    recipes: tuple[tuple[str, ...], ...] = ()
+    behind: tuple[str, ...] = ()

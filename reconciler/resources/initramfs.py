@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from backends.initramfs import UNKNOWN, generator, own_paths
+from backends.initramfs.state import Contents
 from reconciler.model import Change, Claim, Effective, Finding, refuse
 from reconciler.resources.base import Context, FileWish, Result, Wishes
 from reconciler.resources.files import BOOT_GROUP
 from reconciler.resources.files import RESOURCE as FILES
 
 SECTION = "initramfs"
-_FOLDERS = ("/etc/modprobe.d/", "/etc/udev/")
 
 
 class Initramfs:
@@ -26,9 +28,10 @@ class Initramfs:
     def plan(self, ctx: Context, wishes: Wishes) -> Result:
         """One change when it is due, after the files it is due for."""
         causes = [c for c in FILES.plan(ctx, wishes).changes if _acts_inside(c)]
-        if not (causes or ctx.owned.get(SECTION, "due")):
-            return Result()
         state = ctx.state.initramfs
+        due = causes or ctx.owned.get(SECTION, "due")
+        if not due and not state.behind:
+            return Result()
         if state.generator == UNKNOWN or state.blocked:
             return Result(findings=(_impossible(ctx),))
         change = Change(
@@ -38,8 +41,8 @@ class Initramfs:
             field="content",
             before="made before these files changed",
             after=f"made again by {state.generator}",
-            because=", ".join(dict.fromkeys(c.because for c in causes)) or "an interrupted run",
-            steps=generator(state.generator).regenerate(state),
+            because=_because(causes, bool(due)),
+            steps=generator(state.generator).regenerate(state, _contents(ctx, wishes, causes)),
             effective=Effective.REBOOT,
             requires=frozenset(c.id for c in causes),
             group=BOOT_GROUP,
@@ -64,6 +67,24 @@ def derived(ctx: Context, wishes: Wishes) -> tuple[FileWish, ...]:
     return tuple(
         FileWish(f.path, f.text.encode(), because, mode=f.mode, in_initramfs=True) for f in files
     )
+
+
+def _contents(ctx: Context, wishes: Wishes, causes: Sequence[Change]) -> Contents:
+    """What the images must hold: the generator's own configuration is not copied into them."""
+    configuration = own_paths()
+    wanted = [f.path for f in wishes.files if f.in_initramfs and f.path not in configuration]
+    changed = [c.object for c in causes if c.object not in configuration]
+    return Contents(
+        modules=wishes.early_modules,
+        files=tuple(wanted),
+        gone=tuple(path for path in changed if path not in wanted),
+    )
+
+
+def _because(causes: Sequence[Change], due: bool) -> str:
+    if causes:
+        return ", ".join(dict.fromkeys(c.because for c in causes))
+    return "an interrupted run" if due else "an image is older than the files in it"
 
 
 def _acts_inside(change: Change) -> bool:

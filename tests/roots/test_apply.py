@@ -32,8 +32,12 @@ id = "10de:2489"
 accept_siblings = ["{AUDIO}"]
 """
 WANTED = "intel_iommu=on iommu=pt mitigations=auto"
-RECOVERY = {"bookworm": "single", "trixie": "single dis_ucode_ldr"}
-GRUB = ["bookworm", "trixie"]
+RECOVERY = {
+    "bookworm": "single",
+    "trixie": "single dis_ucode_ldr",
+    "dracut": "single dis_ucode_ldr",
+}
+GRUB = ["bookworm", "trixie", "dracut"]
 
 
 @pytest.fixture
