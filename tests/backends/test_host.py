@@ -67,6 +67,11 @@ def test_steps_survive_json(step: Step) -> None:
     assert step_from_json(step.to_json()) == step
 
 
+def test_what_makes_a_file_again_survives_json() -> None:
+    step = RenameFile("/boot/image~", "/boot/image", again=("make", "/boot/image~"))
+    assert step_from_json(step.to_json()) == step
+
+
 def test_a_missing_attribute_is_an_error(host: Host) -> None:
     with pytest.raises(StepError, match="No such file"):
         host.perform(WriteAttribute("/sys/none", "1"))
