@@ -20,6 +20,7 @@ from specs.values import PciAddress
 RULES = "/etc/udev/rules.d/90-reconcile-sriov.rules"
 SECTION = "sriov"
 VF_DRIVERS = "vf-drivers"
+VF_SETTINGS = "vf-settings"
 
 
 class SriovResource:
@@ -130,22 +131,28 @@ def _settings(ctx: Context, fabric: Fabric, *, fresh: bool) -> Iterator[Change]:
         seen = {} if fresh else ctx.state.vf_settings.get(interface, {})
         for vf in declared:
             if vf_steps.differs(vf, seen.get(vf.index)):
-                yield _setting(fabric, interface, vf, seen.get(vf.index))
+                yield _setting(ctx, fabric, interface, vf, seen.get(vf.index))
 
 
-def _setting(fabric: Fabric, interface: str, vf: VirtualFunction, seen: Any) -> Change:
+def _setting(
+    ctx: Context, fabric: Fabric, interface: str, vf: VirtualFunction, seen: Any
+) -> Change:
     names = ("mac", "vlan", "trust", "spoofchk")
     wanted = {n: getattr(vf, n) for n in names if getattr(vf, n) is not None}
+    key = f"{fabric.physical.address}/{vf.index}"
+    before = None if seen is None else {n: getattr(seen, n) for n in wanted}
+    kept = ctx.owned.get(VF_SETTINGS, key) or {"interface": interface, "before": before}
     return Change(
-        id=f"vf:{fabric.physical.address}/{vf.index}",
+        id=f"vf:{key}",
         kind="sriov",
         object=f"{fabric.physical.address} VF {vf.index}",
         field=", ".join(wanted),
-        before=None if seen is None else {n: getattr(seen, n) for n in wanted},
+        before=before,
         after=wanted,
         because=f"{fabric.where}.vf",
         steps=(Run(vf_steps.settings_argv(interface, vf), timeout=60),),
         requires=frozenset({f"sriov:{fabric.physical.address}"}),
+        claims=(Claim(VF_SETTINGS, key, kept),),
     )
 
 
@@ -170,6 +177,7 @@ def _releases(ctx: Context, found: tuple[Fabric, ...]) -> Result:
         changes=(
             *(c for r in results for c in r.changes),
             *(change for change, _, _ in moves if change),
+            *_settings_back(ctx, found),
         ),
         findings=(*(f for r in results for f in r.findings), *(f for _, _, f in moves if f)),
         pending=(*(p for r in results for p in r.pending), *(p for _, p, _ in moves if p)),
@@ -188,6 +196,41 @@ def _release(ctx: Context, address: str, kept: dict[str, Any]) -> Result:
         return Result(findings=(note("vfs-kept", address, text),), pending=(pending,))
     steps = vf_steps.count_steps(physical, before, autoprobe=kept["autoprobe"])
     return Result(changes=(_back(address, now, before, steps),))
+
+
+def _settings_back(ctx: Context, found: tuple[Fabric, ...]) -> Iterator[Change]:
+    """Settings that the spec no longer declares, where what stood there before is known and the
+    VF still exists: VFs that are made anew have none of them anyway."""
+    declared = {
+        f"{f.physical.address}/{vf.index}"
+        for f in found
+        for vf in f.spec.vf
+        if vf_steps.vf_declares(vf)
+    }
+    for key, kept in ctx.owned.section(VF_SETTINGS).items():
+        if key in declared:
+            continue
+        interface, index = str(kept["interface"]), int(key.rsplit("/", 1)[1])
+        there = index in ctx.state.vf_settings.get(interface, {})
+        before = {k: v for k, v in (kept["before"] or {}).items() if v is not None}
+        steps: tuple[Any, ...] = ()
+        if there and before:
+            # Unchecked: a MAC address of zeros is what a VF has that was given none.
+            old = VirtualFunction.model_construct(index=index, **before)
+            seen = ctx.state.vf_settings[interface][index]
+            if vf_steps.differs(old, seen):
+                steps = (Run(vf_steps.settings_argv(interface, old), timeout=60),)
+        yield Change(
+            id=f"vf:{key}",
+            kind="sriov",
+            object=f"{key.rsplit('/', 1)[0]} VF {index}",
+            field="settings",
+            before=None,
+            after=before or None,
+            because="no longer in the spec",
+            steps=steps,
+            claims=(Claim(VF_SETTINGS, key, None),),
+        )
 
 
 def _back(address: str, before: Any, after: Any, steps: tuple[Any, ...]) -> Change:

@@ -47,7 +47,9 @@ def simulated_host(root: Path) -> TreeBuilder:
 @pytest.fixture(scope="module")
 def real_kernel(lab: Lab) -> Iterator[LabMachine]:
     """A guest of the lab with its IOMMU on."""
-    guest = lab.boot(flavours.chosen()[0], tool=False, append="intel_iommu=on iommu=pt")
+    guest = lab.boot(
+        flavours.chosen()[0], tool=False, append="intel_iommu=on iommu=pt no_timer_check"
+    )
     yield LabMachine(guest)
     lab.end(guest)
 

@@ -172,6 +172,20 @@ def test_settings_of_vfs(bench: Bench) -> None:
     assert (change.before["trust"], change.after["trust"]) == (False, True)
 
 
+def test_settings_are_given_back_while_the_vfs_stay(bench: Bench) -> None:
+    assert bench.apply(**sriov(2)).good
+    bench.host.vf_settings["ens1"] = {
+        0: {"address": "00:00:00:00:00:00", "vlan_list": [{"vlan": 3}], "trust": False}
+    }
+    table = {"index": 0, "mac": "02:00:00:00:00:01", "vlan": 5, "trust": True}
+    assert bench.apply(**sriov(2, vf=[table])).good
+    outcome = bench.apply(**sriov(2))
+    assert outcome.good, outcome.errors
+    words = "ip link set dev ens1 vf 0 mac 00:00:00:00:00:00 vlan 3 trust off"
+    assert tuple(words.split()) in bench.host.ran
+    assert bench.plan(**sriov(2)).changes == ()
+
+
 def test_without_iommu_only_the_file_is_prepared(bench: Bench) -> None:
     for path in (bench.root / "sys/devices").rglob("iommu_group"):
         path.unlink()

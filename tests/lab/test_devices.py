@@ -26,7 +26,7 @@ vfs = 2
 
 @pytest.mark.xdist_group("machines")
 def test_bound_live_back_after_a_reboot_and_given_back(lab: Lab) -> None:
-    guest = lab.boot(flavours.chosen()[0], append="intel_iommu=on iommu=pt")
+    guest = lab.boot(flavours.chosen()[0], append="intel_iommu=on iommu=pt no_timer_check")
     reconcile = Reconcile(guest)
     watched = (NIC, NIC_TWIN, NVME_SRIOV)
     before = {a: observe.driver(guest, a) for a in watched}
