@@ -17,6 +17,7 @@ from specs.values import PageSize
 SECTION = "hugepages"
 _COMPACT = "/proc/sys/vm/compact_memory"
 _STRIDES = 4
+_PATIENCE = 600.0  # seconds: terabytes are compacted and zeroed inside one write
 
 
 def plan(ctx: Context, at_start: Sequence[Target], args: Sequence[ArgWish]) -> Result:
@@ -134,8 +135,12 @@ def _steps(attribute: str, now: int, wanted: int) -> tuple[Step, ...]:
     for mark in marks:
         if mark > now:
             # Compaction leaves nothing to undo, and a kernel without it lacks the file.
-            steps.append(WriteAttribute(_COMPACT, "1\n", undo=(), tolerate=True))
-            steps.append(WriteAttribute(attribute, f"{mark}\n"))
+            steps.append(
+                WriteAttribute(
+                    _COMPACT, "1\n", undo=(), timeout=_PATIENCE, optional=True, tolerate=True
+                )
+            )
+            steps.append(WriteAttribute(attribute, f"{mark}\n", timeout=_PATIENCE))
     return tuple(steps)
 
 
