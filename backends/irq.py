@@ -24,12 +24,14 @@ _IRQBALANCE_FILES = (
 @dataclass(frozen=True, slots=True)
 class Irq:
     """One interrupt. ``fixed``: the kernel keeps its affinity to itself (managed or per CPU);
-    kernels before 6.12 do not show it and answer a write with EIO. ``names`` are those of
-    its handlers, read only where they are needed to name a fixed one."""
+    kernels before 6.12 do not show it and answer a write with EIO. ``hinted``: its driver asked
+    for a place (affinity_hint), which a managed one's never does. ``names`` are those of its
+    handlers; both are read only of interrupts that are not where new ones go."""
 
     number: int
     affinity: CpuSet
     fixed: bool
+    hinted: bool = False
     names: tuple[str, ...] = ()
 
 
@@ -54,23 +56,27 @@ class IrqState:
 def observe_irqs(reader: Reader) -> IrqState:
     """Read every interrupt's affinity and irqbalance's settings."""
     numbers = sorted(int(name) for name in reader.list(IRQS) if name.isdecimal())
-    found = (_irq(reader, number) for number in numbers)
     mask = reader.read_text(DEFAULT_AFFINITY)
+    default = None if mask is None else CpuSet(parse_mask(mask))
+    found = (_irq(reader, number, default or CpuSet()) for number in numbers)
     return IrqState(
-        default=None if mask is None else CpuSet(parse_mask(mask)),
+        default=default,
         irqs=tuple(irq for irq in found if irq is not None),
         irqbalance=_irqbalance(reader),
     )
 
 
-def _irq(reader: Reader, number: int) -> Irq | None:
+def _irq(reader: Reader, number: int, default: CpuSet) -> Irq | None:
     path = f"{IRQS}/{number}/smp_affinity_list"
     text = reader.read_text(path)
     stat = reader.stat(path)
     if text is None or stat is None:
         return None  # gone since the folder was listed
-    fixed = not stat.mode & 0o222
-    return Irq(number, parse_list(text), fixed, _names(reader, number) if fixed else ())
+    affinity, fixed = parse_list(text), not stat.mode & 0o222
+    if affinity <= default and not fixed:
+        return Irq(number, affinity, fixed)
+    hint = reader.read_text(f"{IRQS}/{number}/affinity_hint") or "0"
+    return Irq(number, affinity, fixed, bool(parse_mask(hint)), _names(reader, number))
 
 
 def _names(reader: Reader, number: int) -> tuple[str, ...]:

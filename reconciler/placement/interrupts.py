@@ -7,6 +7,7 @@ from typing import Any
 from backends.formats.cpumask import print_mask
 from backends.irq import DEFAULT_AFFINITY, IRQS, Irq
 from backends.steps import Step, WriteAttribute
+from reconciler.budget.cpu_args import meaning
 from reconciler.budget.sets import cpu_sets
 from reconciler.budget.words import older
 from reconciler.model import Change, Claim, Finding, Unchanged, note
@@ -25,7 +26,7 @@ def plan(ctx: Context) -> Result:
         return _give_back(ctx)
     irqs, default = ctx.state.irq.irqs, ctx.state.irq.default
     outside = [irq for irq in irqs if not irq.affinity <= reserved]
-    stuck = [irq for irq in outside if irq.fixed or irq.number in _tried(ctx, reserved)]
+    stuck = [irq for irq in outside if _stays(ctx, irq, reserved)]
     movable = [irq for irq in outside if irq not in stuck]
     default_differs = default is not None and default != reserved & ctx.state.cpu.possible
     findings = (_kept(stuck),) if stuck else ()
@@ -88,13 +89,31 @@ def _known(ctx: Context) -> dict[str, Any] | None:
     return record if same_boot else None
 
 
+def _stays(ctx: Context, irq: Irq, reserved: CpuSet) -> bool:
+    """Whether the kernel keeps this interrupt's affinity to itself.
+
+    Kernels before 6.12 do not show it. There, one that was told once in this boot and stayed is
+    such a one; and in a boot that had irqaffinity= one that is elsewhere without its driver
+    having asked for that, since every other one started on the reserved CPUs.
+    """
+    if irq.fixed:
+        return True
+    if not older(ctx.state.identity.kernel, 6, 12):
+        return False
+    return irq.number in _tried(ctx, reserved) or (_booted_so(ctx, reserved) and not irq.hinted)
+
+
+def _booted_so(ctx: Context, reserved: CpuSet) -> bool:
+    last = max(ctx.state.cpu.possible, default=None)
+    return any(meaning(w, last)[::2] == ("irqaffinity", reserved) for w in ctx.state.boot.running)
+
+
 def _tried(ctx: Context, reserved: CpuSet) -> frozenset[int]:
-    """Kernels before 6.12 do not show which interrupts they keep to themselves: one that was
-    told once in this boot, and stayed, is one of them."""
+    """Interrupts that were told in this boot."""
     record = _known(ctx)
     if record is None or record["cpus"] != str(reserved):
         return frozenset()
-    return frozenset(record["tried"]) if older(ctx.state.identity.kernel, 6, 12) else frozenset()
+    return frozenset(record["tried"])
 
 
 def _kept(stuck: list[Irq]) -> Finding:

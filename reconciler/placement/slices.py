@@ -74,7 +74,9 @@ def _tell(ctx: Context, wanted: CpuSet | None) -> tuple[Step, ...]:
     reload = Run(("systemctl", "daemon-reload"), timeout=120.0)
     if wanted is not None:
         return (reload,)
-    return (reload, *(WriteAttribute(_cpuset(unit), "\n") for unit in _left_over(systemd)))
+    # The reload may switch the whole controller off, and the attribute is gone then.
+    clear = (WriteAttribute(_cpuset(u), "\n", optional=True) for u in _left_over(systemd))
+    return (reload, *clear)
 
 
 def _cpuset(unit: str) -> str:

@@ -52,7 +52,7 @@ def test_slices_are_set_free_again_even_where_systemd_forgets_to() -> None:
     host.apply(cpu={**CPU, "slices": True})
     (change,) = host.apply()
     assert [s for s in change.steps if isinstance(s, WriteAttribute)] == [
-        WriteAttribute(_CGROUP.format(unit), "\n") for unit in _UNITS
+        WriteAttribute(_CGROUP.format(unit), "\n", optional=True) for unit in _UNITS
     ]
     assert host.files == before
     assert host.plan().changes == ()
@@ -188,6 +188,21 @@ def test_an_interrupt_that_an_old_kernel_keeps_is_tried_once_a_boot() -> None:
     assert "note irq-managed cpu.irq_affinity" in codes(result.findings)
     host.files["/proc/sys/kernel/random/boot_id"] = "two\n"
     assert _only(host, interrupts.ID, cpu=IRQ)
+
+
+@pytest.mark.parametrize(("hint", "moved"), [("0", False), ("00c0", True)])
+def test_after_a_boot_with_irqaffinity_only_what_drivers_asked_for_is_moved(
+    hint: str, moved: bool
+) -> None:
+    files = {
+        "/proc/sys/kernel/osrelease": "6.1.0\n",
+        "/proc/cmdline": "quiet irqaffinity=0,1,8,9\n",
+        "/proc/irq/default_smp_affinity": "0303\n",
+        "/proc/irq/40/smp_affinity_list": "6-7\n",
+        "/proc/irq/40/affinity_hint": f"{hint}\n",
+    }
+    host = bench(files=files)
+    assert bool(_only(host, interrupts.ID, cpu=IRQ)) == moved
 
 
 def test_an_interrupt_that_shows_to_be_fixed_is_never_tried() -> None:

@@ -30,6 +30,20 @@ def test_interrupts_that_the_kernel_keeps_are_named() -> None:
     )
 
 
+def test_only_interrupts_elsewhere_are_asked_for_hints_and_names() -> None:
+    files = {
+        "/proc/irq/default_smp_affinity": "3\n",
+        "/proc/irq/7/smp_affinity_list": "4\n",
+        "/proc/irq/7/affinity_hint": "00000010\n",
+        "/proc/irq/7/eth0-rx/x": "",
+        "/proc/irq/8/smp_affinity_list": "0\n",
+        "/proc/irq/8/affinity_hint": "00000010\n",
+    }
+    seven, eight = observe_irqs(MapReader(files)).irqs
+    assert (seven.hinted, seven.names) == (True, ("eth0-rx",))
+    assert (eight.hinted, eight.names) == (False, ())
+
+
 def test_affinities_are_no_part_of_the_digest() -> None:
     marked = {f.name for f in fields(IrqState) if f.metadata.get("volatile")}
     assert marked == {"default", "irqs"}
