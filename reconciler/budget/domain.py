@@ -31,12 +31,9 @@ def present(xml: str, *, autostart: bool, default_kib: int | None = None) -> Pre
 
 def _page(text: str | None, default_kib: int | None) -> int | None:
     """The one page size; several of them, each for some guest nodes, are not counted."""
-    if text is None:
-        return None
-    try:
-        return size_kib(text)
-    except DomainXmlError:
-        return default_kib if text == "default" else None
+    if text == "default":
+        return default_kib
+    return size_kib(text) if text and "," not in text else None
 
 
 def _pins(text: str) -> tuple[CpuSet, ...]:

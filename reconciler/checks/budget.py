@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.budget.cpu_checks import kernel_age
-from reconciler.budget.demand import VmDemand, demands
+from reconciler.budget.demand import Present, VmDemand, demands
+from reconciler.budget.domain import present
 from reconciler.budget.page_demand import demand_findings
 from reconciler.budget.pages import targets
 from reconciler.budget.sets import cpu_sets
@@ -32,7 +33,18 @@ def board(ctx: Context) -> Board:
 
 def vm_demands(ctx: Context) -> tuple[VmDemand, ...]:
     """What every ``[[vm]]`` asks for."""
-    return demands(ctx.spec.vm, device_nodes(ctx))
+    return demands(ctx.spec.vm, device_nodes(ctx), _present(ctx))
+
+
+def _present(ctx: Context) -> dict[str, Present]:
+    """What the existing ones of those domains have of their own."""
+    named = {vm.name for vm in ctx.spec.vm}
+    default = ctx.state.memory.default_kib
+    return {
+        domain.name: present(domain.inactive, autostart=domain.autostart, default_kib=default)
+        for domain in ctx.state.libvirt.domains
+        if domain.name in named and domain.inactive is not None
+    }
 
 
 def device_nodes(ctx: Context) -> dict[str, int]:
