@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from backends.formats.domain_xml import Hostdev
 from backends.pci import PciFunction
 from reconciler.domains.wanted import Function, Functions
+from reconciler.passthrough import vfs
 from reconciler.passthrough.record import SECTION, known
-from reconciler.passthrough.select import Selection, find, select_all
+from reconciler.passthrough.select import Selection, select_all
+from reconciler.passthrough.vfs import Fabric
 from reconciler.resources.base import Context
 from specs.device import Device
-from specs.sriov import Sriov
 from specs.values import PciAddress
 
 
@@ -27,13 +28,8 @@ def functions(ctx: Context) -> Functions:
     own = {f.address for s in selections for f in s.functions}
     for selection in selections:
         found |= _device(ctx, selection, own)
-    for index, sriov in enumerate(ctx.spec.sriov):
-        physical, _ = find(f"sriov[{index}]", sriov, ctx.state.pci, identities)
-        for number, address in enumerate(_virtual(physical, sriov)):
-            managed = "any" if sriov.vf_driver.startswith("vfio") else "yes"
-            found[f"{sriov.name}.{number}"] = (
-                Function(Hostdev(str(address), managed), f"sriov[{index}]", _waits(ctx)),
-            )
+    for fabric in vfs.fabrics(ctx)[0]:
+        found.update(_virtual(ctx, fabric))
     return found
 
 
@@ -62,12 +58,14 @@ def _function(
 ) -> Function:
     """The ROM is that of the first function: a card has one."""
     image = device.rom if rom else None
+    together = device.multifunction and function.physfn is None
     managed = "yes" if device.bind == "vm" else "any"
     hostdev = Hostdev(
         str(function.address),
         managed,
         rom=None if image is None else image.file,
         rom_bar=None if image is None else image.bar,
+        card=function.card if together else None,
     )
     return Function(hostdev, where, _waits(ctx))
 
@@ -77,21 +75,11 @@ def _waits(ctx: Context) -> bool:
     return not ctx.state.iommu.active
 
 
-def _virtual(physical: Sequence[PciFunction], sriov: Sriov) -> Iterator[PciAddress]:
-    """Addresses of the VFs, by number; of those to come by the physical function's offset and
-    stride (PCIe Base Specification, "VF Discovery"; drivers/pci/iov.c)."""
-    for function in physical:
-        for number in range(sriov.vfs):
-            if number < len(function.virtfns):
-                yield function.virtfns[number]
-            elif function.sriov is not None:
-                yield routing_id(
-                    function.address, function.sriov.offset, function.sriov.stride, number
-                )
-
-
-def routing_id(physical: PciAddress, offset: int, stride: int, number: int) -> PciAddress:
-    """The address of a VF: bus, slot and function are one 16-bit number."""
-    base = physical.bus << 8 | physical.slot << 3 | physical.function
-    rid = base + offset + stride * number
-    return PciAddress(physical.domain, rid >> 8 & 0xFF, rid >> 3 & 0x1F, rid & 7)
+def _virtual(ctx: Context, fabric: Fabric) -> Iterable[tuple[str, tuple[Function, ...]]]:
+    """VFs by number. The host lends those that keep a driver of its own."""
+    managed = "any" if fabric.for_guests else "yes"
+    made_by = (f"sriov:{fabric.physical.address}",)
+    for number, address in enumerate(fabric.addresses):
+        hostdev = Hostdev(str(address), managed)
+        function = Function(hostdev, fabric.where, _waits(ctx), made_by)
+        yield f"{fabric.spec.name}.{number}", (function,)

@@ -82,7 +82,9 @@ def _target(ctx: Context, index: int, vm: Vm, by_name: Functions) -> Target:
         properties={k: v for k, v in properties.items() if k not in withheld},
         withheld=frozenset(withheld),
         autostart=vm.autostart,
-        requires=frozenset(f"driver:{f.hostdev.address}" for f in functions),
+        requires=frozenset(
+            change for f in functions for change in (f"driver:{f.hostdev.address}", *f.made_by)
+        ),
     )
 
 

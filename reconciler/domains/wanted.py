@@ -28,17 +28,20 @@ _PATHS = {
     "discard": "disks.discard",
     "scsi": "controller",
     "hostdev": "devices",
+    "card": "devices",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
     """A PCI function that the spec gives a name: its address (of a VF: the one that it will
-    have), and what a hostdev for it looks like. ``waits``: it cannot be given away yet."""
+    have), and what a hostdev for it looks like. ``waits``: it cannot be given away yet;
+    ``made_by`` are the changes that must be done before."""
 
     hostdev: Hostdev
     where: str
     waits: bool = False
+    made_by: tuple[str, ...] = ()
 
 
 Functions = Mapping[str, tuple[Function, ...]]

@@ -44,6 +44,9 @@ WISHES = {
         evdev=(Evdev("/dev/input/event7", grab="all", repeat="on"),),
         discard="unmap",
     ),
+    "one card": Wanted(
+        hostdevs=tuple(Hostdev(f"0000:41:00.{n}", "no", card="0000:41:00") for n in (0, 1)),
+    ),
     "vCPUs": Wanted(vcpu=4, topology=Topology(1, 2, 2), vcpupin=("0", "1", "0-1", "1")),
 }
 

@@ -353,6 +353,59 @@ iothread = 1
     assert before != bench.daemon.dump(uuid)
 
 
+def test_a_saved_plan_is_what_is_done(bench: Bench) -> None:
+    uuid = bench.define()
+    plan = bench.folder / "plan.json"
+    spec = bench.spec(GPU, VM)
+    options = ("--root", bench.folder / "root", "--connect", bench.daemon.uri)
+    assert run("--plan", spec, *options, "--out", plan).code == 0
+    assert run("--apply", plan, *options).code == 0
+    assert "vcpupin vcpu='3'" in bench.daemon.dump(uuid)
+    bench.apply()
+    assert run("--plan", bench.spec(GPU, VM), *options, "--out", plan).code == 0
+    bench.daemon.virsh("setvcpus", "win11", "1", "--config")
+    stale = run("--apply", plan, *options)
+    assert stale.code == 3
+    assert "stale-plan" in stale.out + stale.err
+
+
+def test_a_capture_plans_like_the_host(bench: Bench) -> None:
+    bench.define(devices="<graphics type='vnc' port='-1' passwd='pa55word'/>")
+    capture = bench.folder / "capture.json"
+    root = ("--root", bench.folder / "root", "--connect", bench.daemon.uri)
+    assert run("--capture", capture, *root).code == 0
+    assert "pa55word" not in capture.read_text()
+    spec = bench.spec(GPU, VM)
+    here = run("--plan", spec, *root, "--format", "json")
+    there = run("--plan", spec, "--state", capture, "--format", "json")
+    assert json.loads(here.out)["changes"] == json.loads(there.out)["changes"] != []
+
+
+def test_virtual_functions_to_come(bench: Bench) -> None:
+    bench.define()
+    fabric = '[[sriov]]\nname = "fabric"\naddress = "0000:3b:00.0"\nvfs = 4\n'
+    vm = '[[vm]]\nname = "win11"\ndevices = ["fabric.0", "fabric.3"]\n'
+    plan = bench.plan(fabric, vm)
+    (change,) = [c for c in plan["changes"] if c["kind"] == "domain"]
+    assert change["after"] == {
+        "hostdev[0000:3b:02.0]": "managed=no",
+        "hostdev[0000:3b:02.3]": "managed=no",
+    }
+    assert "sriov:0000:3b:00.0" in change["requires"]
+
+
+def test_a_card_is_one_device_in_the_guest(bench: Bench) -> None:
+    uuid = bench.define()
+    before = bench.daemon.dump(uuid)
+    card = GPU.replace('"0000:3b:00.1"', '"0000:3b:00.0"') + "multifunction = true\n"
+    bench.apply(card, '[[vm]]\nname = "win11"\ndevices = ["gpu"]\n')
+    after = bench.daemon.dump(uuid)
+    assert after.count("<hostdev ") == 2
+    assert after.count("multifunction='on'") == before.count("multifunction='on'") + 1
+    bench.apply()
+    assert bench.daemon.dump(uuid) == before
+
+
 def test_a_guest_starts_with_pins_and_huge_pages(bench: Bench) -> None:
     had = int(POOL.read_text())
     POOL.write_text(str(had + 64))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backends.formats.domain_xml import base, devices, guest, tree, units
+from backends.formats.domain_xml import base, card, devices, guest, tree, units
 from backends.formats.domain_xml.base import Property
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ PROPERTIES: Mapping[str, Property] = {
     "memballoon": devices.Memballoon(),
     "scsi": devices.ScsiController(),
     "hostdev": devices.Hostdev(),
+    "card": card.Card(),
     "rom.file": devices.Rom("file"),
     "rom.bar": devices.Rom("bar"),
     "shmem": devices.Shmem(),

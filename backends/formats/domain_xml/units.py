@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from backends.formats.domain_xml.tree import DomainXmlError
 from specs.values import CpuSet, MemorySize
 
 if TYPE_CHECKING:
@@ -49,8 +50,11 @@ def size_text(size_kib: int) -> str:
 
 
 def size_kib(text: str) -> int:
-    """The inverse of ``size_text``; also takes ``16GiB``. Raises ValueError."""
-    return MemorySize.parse(text).kib
+    """The inverse of ``size_text``; also takes ``16GiB``. Raises DomainXmlError."""
+    try:
+        return MemorySize.parse(text).kib
+    except ValueError as e:
+        raise DomainXmlError(str(e)) from e
 
 
 def cpuset(text: str) -> CpuSet | None:

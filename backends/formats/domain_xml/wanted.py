@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Hostdev:
-    """A PCI function for the guest. ``managed``: yes, no, or any (leave what is there)."""
+    """A PCI function for the guest. ``managed``: yes, no, or any (leave what is there). Functions
+    of one ``card`` become functions of one device in the guest."""
 
     address: str
     managed: str = "any"
     rom: str | None = None
     rom_bar: bool | None = None
+    card: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,9 @@ class Wanted:
             out[f"hostdev[{device.address}]"] = f"managed={device.managed}"
             out[f"rom.file[{device.address}]"] = device.rom
             out[f"rom.bar[{device.address}]"] = _state(device.rom_bar)
+        for card in dict.fromkeys(d.card for d in self.hostdevs if d.card):
+            parts = [d.address for d in self.hostdevs if d.card == card]
+            out[f"card[{card}]"] = " ".join(f"{address}={n}" for n, address in enumerate(parts))
         for area in self.shmem:
             out[f"shmem[{area.name}]"] = f"model={area.model} size={area.size}"
         for source in self.evdev:

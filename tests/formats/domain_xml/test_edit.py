@@ -85,6 +85,8 @@ ALL = Wanted(
     hostdevs=(
         Hostdev("0000:41:00.0", "no", rom="/r.rom", rom_bar=True),
         Hostdev("0000:41:00.1", "yes"),
+        Hostdev("0000:42:00.0", "no", card="0000:42:00"),
+        Hostdev("0000:42:00.1", "no", card="0000:42:00"),
     ),
     vcpu=4,
     topology=Topology(1, 2, 2),
@@ -111,11 +113,13 @@ ALL = Wanted(
 
 
 def subset(keys: list[str]) -> dict[str, str]:
-    """These of ALL, and the device that a ROM belongs to."""
+    """These of ALL, and the devices that a ROM or a card belongs to."""
     needed = {
         *keys,
         *("hostdev[" + key.partition("[")[2] if key.startswith("rom.") else key for key in keys),
     }
+    if "card[0000:42:00]" in keys:
+        needed |= {"hostdev[0000:42:00.0]", "hostdev[0000:42:00.1]"}
     return {key: value for key, value in ALL.items() if key in needed}
 
 
