@@ -71,6 +71,14 @@ def _free_slot(domain: _Element) -> tuple[int, int]:
         port = {"type": "pci", "index": str(free), "model": "pcie-root-port"}
         tree.add(tree.ensure(domain, "devices"), "controller", **port)
         return free, 0
-    used = (units.pci_text(node) for node in domain.iterfind("devices/*/address[@type='pci']"))
-    taken = {int(address[8:10], 16) for address in used if address and address[5:7] == "00"}
-    return 0, min(set(range(2, 32)) - taken, default=31)
+    bridges = {int(n.get("index", "0")) for n in controllers if n.get("model") == "pci-bridge"}
+    taken = _taken(domain)
+    # Slot 0 of the root is the host bridge, 1 the chipset; slot 0 of a bridge cannot be used.
+    free_slots = ((bus, slot) for bus in sorted({0, *bridges}) for slot in range(1 + (not bus), 32))
+    return next((place for place in free_slots if place not in taken), (0, 31))
+
+
+def _taken(domain: _Element) -> set[tuple[int, int]]:
+    """Bus and slot of everything that has a guest address."""
+    found = (units.pci_text(node) for node in domain.iterfind("devices/*/address[@type='pci']"))
+    return {(int(address[5:7], 16), int(address[8:10], 16)) for address in found if address}
