@@ -34,15 +34,18 @@ class Card(base.Base):
 
     def write(self, domain: _Element, item: str, value: str) -> None:
         """See Property. A free slot: on q35 a root port of its own, else one on bus 0."""
-        bus, slot = _free_slot(domain)
+        place = free_slot(domain)
+        if place is None:
+            return
+        bus, slot = place
         for address, function in base.bag(value).items():
             node = Hostdev().find(domain, address)
             if node is None:
                 continue
             guest = tree.ensure(node, "address")
             guest.attrib.clear()
-            place = units.pci_attributes(f"0000:{bus:02x}:{slot:02x}.{function}")
-            for name, word in {"type": "pci", **place}.items():
+            guest_address = units.pci_attributes(f"0000:{bus:02x}:{slot:02x}.{function}")
+            for name, word in {"type": "pci", **guest_address}.items():
                 guest.set(name, word)
             if function == "0":
                 guest.set("multifunction", "on")
@@ -61,7 +64,8 @@ class Card(base.Base):
                 tree.place(node, copy.deepcopy(place))
 
 
-def _free_slot(domain: _Element) -> tuple[int, int]:
+def free_slot(domain: _Element) -> tuple[int, int] | None:
+    """Bus and slot for a new device; on q35 with a new root port. None when all are taken."""
     controllers = [
         node for node in domain.findall("devices/controller") if node.get("type") == "pci"
     ]
@@ -75,7 +79,7 @@ def _free_slot(domain: _Element) -> tuple[int, int]:
     taken = _taken(domain)
     # Slot 0 of the root is the host bridge, 1 the chipset; slot 0 of a bridge cannot be used.
     free_slots = ((bus, slot) for bus in sorted({0, *bridges}) for slot in range(1 + (not bus), 32))
-    return next((place for place in free_slots if place not in taken), (0, 31))
+    return next((place for place in free_slots if place not in taken), None)
 
 
 def _taken(domain: _Element) -> set[tuple[int, int]]:

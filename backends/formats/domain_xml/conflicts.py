@@ -5,11 +5,13 @@ Each of these makes libvirt refuse the definition, lose a part of it, or fail to
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backends.formats.domain_xml import base, guest, units
+from backends.formats.domain_xml.card import Card, free_slot
 from specs.values import CpuSet
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ def conflicts(domain: _Element, wanted: Mapping[str, str]) -> list[Conflict]:
         *_page_multiple(domain, wanted),
         *_extra_pins(domain, wanted),
         *_schedulers(domain, wanted),
+        *_cards(domain, wanted),
     ]
 
 
@@ -145,3 +148,15 @@ def _schedulers(domain: _Element, wanted: Mapping[str, str]) -> Iterator[Conflic
                 f"<{path.rpartition('/')[2]}> names {key} {beyond}, {wanted[key]} are wanted",
                 "change that element in the domain itself",
             )
+
+
+def _cards(domain: _Element, wanted: Mapping[str, str]) -> Iterator[Conflict]:
+    for key, value in wanted.items():
+        name = key.removeprefix("card[").removesuffix("]")
+        if name == key or Card().same(domain, name, value) or free_slot(copy.deepcopy(domain)):
+            continue
+        yield Conflict(
+            "vm-no-slot",
+            f"the guest has no free PCI slot for the card {name}",
+            "take devices from the domain, or the functions one by one (multifunction = false)",
+        )
