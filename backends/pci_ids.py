@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from backends.reader import Reader
 
@@ -63,3 +64,41 @@ def read_names(reader: Reader, wanted: Iterable[str] = ()) -> PciNames:
                 names.vendor(vendor)
             return names
     return PciNames()
+
+
+@dataclass(frozen=True, slots=True)
+class NameTable:
+    """The names of the functions that a host has: vendors by id, devices by ``vendor:device``."""
+
+    vendors: Mapping[str, str] = field(default_factory=dict)
+    devices: Mapping[str, str] = field(default_factory=dict)
+
+    def name(self, vendor: str, device: str) -> str:
+        """``Vendor Device``, with the ids in place of what is not known."""
+        known = self.vendors.get(vendor)
+        if not known:
+            return f"[{vendor}:{device}]"
+        return f"{known} {self.devices.get(f'{vendor}:{device}') or f'[{device}]'}"
+
+    def to_text(self) -> str:
+        """A pci.ids that holds no more than this."""
+        lines = []
+        for vendor, name in sorted(self.vendors.items()):
+            lines.append(f"{vendor}  {name}")
+            own = (i for i in sorted(self.devices) if i.startswith(f"{vendor}:"))
+            lines += [f"\t{i.partition(':')[2]}  {self.devices[i]}" for i in own]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def observe_names(reader: Reader, ids: Iterable[str]) -> NameTable:
+    """The names of these ``vendor:device`` ids in the host's own database."""
+    names = read_names(reader)
+    vendors: dict[str, str] = {}
+    devices: dict[str, str] = {}
+    for key in dict.fromkeys(ids):
+        vendor, _, device = key.partition(":")
+        if name := names.vendor(vendor):
+            vendors[vendor] = name
+        if name := names.device(vendor, device):
+            devices[key] = name
+    return NameTable(vendors, devices)

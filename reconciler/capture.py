@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from backends.pci_ids import PLACES, NameTable
 from backends.reader import CaptureError, CaptureReader, RecordingReader
 from reconciler import __version__
 
@@ -24,6 +25,17 @@ def to_bytes(recorder: RecordingReader, libvirt_uri: str) -> bytes:
         "programs": recorder.programs,
     }
     return (json.dumps(data, indent=0, sort_keys=True) + "\n").encode()
+
+
+def shorten_names(recorder: RecordingReader, names: NameTable) -> None:
+    """Of the database of PCI names, which is megabytes, only what this host has is kept."""
+    for place in PLACES:
+        node = recorder.nodes.get(place, {})
+        if node.get("text"):
+            node["text"] = names.to_text()
+        elif node.get("base64"):
+            del node["base64"]
+            node["text"] = names.to_text()
 
 
 def load(path: str) -> tuple[CaptureReader, str]:

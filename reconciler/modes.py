@@ -154,7 +154,8 @@ def _capture(args: argparse.Namespace) -> int:
 
     found = source(args)
     recorder = RecordingReader(found.reader)
-    observe(recorder, own_paths(), libvirt_uri=found.libvirt_uri)
+    state = observe(recorder, own_paths(), libvirt_uri=found.libvirt_uri)
+    capture.shorten_names(recorder, state.names)
     from backends.files import replace
 
     target = args.operands[0]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from backends.bootloader.detect import observe_boot
 from backends.bootloader.state import BootState
 from backends.cpu import CpuState, observe_cpus
+from backends.formats.systemd_conf import environment
 from backends.groups import observe_groups
 from backends.hugepage_writers import Writer, observe_writers
 from backends.initramfs import observe_initramfs
@@ -19,10 +20,12 @@ from backends.libvirt import LibvirtState, observe_libvirt
 from backends.memory import MemoryState, observe_memory
 from backends.needs import Needs, observe_needs
 from backends.pci import PciState, observe_pci
+from backends.pci_ids import NameTable, observe_names
 from backends.reader import Reader
 from backends.systemd import SystemdState, observe_systemd
 from backends.tuned import TunedState, observe_tuned
 from backends.vf_settings import Settings, observe_vf_settings
+from backends.virtualisation import VirtState, observe_virtualisation
 from reconciler import ownership
 from reconciler.ownership import Owned
 
@@ -64,11 +67,15 @@ class HostState:
     tuned: TunedState
     hugepage_writers: tuple[Writer, ...]
     groups: frozenset[str]
+    virt: VirtState
     boot: BootState
     initramfs: InitramfsState
     libvirt: LibvirtState
     own_files: Mapping[str, OwnPath]
     owned: Owned
+    # Names are for people: no decision depends on them.
+    names: NameTable = field(metadata={"volatile": True})
+    system: str = field(metadata={"volatile": True})
 
     def file(self, path: str) -> OwnPath:
         """What is at a path that reconcile may own. Raises KeyError for any other path."""
@@ -108,11 +115,14 @@ def observe(
         tuned=observe_tuned(reader),
         hugepage_writers=observe_writers(reader),
         groups=observe_groups(reader),
+        virt=observe_virtualisation(reader, identity.kernel),
         boot=observe_boot(reader, loader),
         initramfs=observe_initramfs(reader, inside),
         libvirt=observe_libvirt(reader, libvirt_uri),
         own_files={path: _own_path(reader, path) for path in sorted(paths)},
         owned=owned,
+        names=observe_names(reader, (f.id for f in pci)),
+        system=_system(reader),
     )
 
 
@@ -125,6 +135,12 @@ def observe_identity(reader: Reader) -> Identity:
         kernel=_line(reader.read_text("/proc/sys/kernel/osrelease")),
         boot_id=_line(reader.read_text("/proc/sys/kernel/random/boot_id")),
     )
+
+
+def _system(reader: Reader) -> str:
+    """The distribution's name, os-release(5)."""
+    values = environment(reader.read_text("/etc/os-release") or "")
+    return values.get("PRETTY_NAME") or values.get("ID") or ""
 
 
 def _vfio_builtin(reader: Reader, kernel: str) -> bool:

@@ -15,11 +15,41 @@ GRUB_MKCONFIG = """#!/bin/sh
 """
 
 
+# A few lines in the format of pci.ids, in our own selection.
+PCI_IDS = """1002  Advanced Micro Devices, Inc. [AMD/ATI]
+	731f  Navi 10 [Radeon RX 5600 OEM/5600 XT / 5700/5700 XT]
+	ab38  Navi 10 HDMI Audio
+1022  Advanced Micro Devices, Inc. [AMD]
+	1480  Starship/Matisse Root Complex
+	1483  Starship/Matisse GPP Bridge
+	149c  Matisse USB 3.0 Host Controller
+10de  NVIDIA Corporation
+	228b  GA104 High Definition Audio Controller
+	2489  GA104 [GeForce RTX 3060 Ti Lite Hash Rate]
+144d  Samsung Electronics Co Ltd
+	a80a  NVMe SSD Controller PM9A1/PM9A3/980PRO
+8086  Intel Corporation
+	1521  I350 Gigabit Network Connection
+	1539  I211 Gigabit Network Connection
+	154c  Ethernet Virtual Function 700 Series
+	1572  Ethernet Controller X710 for 10GbE SFP+
+	1a1d  Ethernet Connection (17) I219-LM
+	2020  Sky Lake-E DMI3 Registers
+	460d  12th Gen Core Processor PCI Express x16 Controller #1
+	464d  12th Gen Core Processor PCI Express x4 Controller #0
+	4660  12th Gen Core Processor Host Bridge/DRAM Registers
+	4680  AlderLake-S GT1 [UHD Graphics 770]
+	7ae0  Alder Lake-S PCH USB 3.2 Gen 2x2 XHCI Controller
+"""
+
+
 def debian(t: TreeBuilder, hostname: str, machine_id: str, args: str = "quiet") -> None:
     """Debian with GRUB by grub-mkconfig and initramfs-tools; one kernel."""
     t.write("/etc/hostname", hostname + "\n")
     t.write("/etc/machine-id", machine_id + "\n")
-    t.write("/etc/os-release", 'ID=debian\nVERSION_ID="12"\n')
+    pretty = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
+    t.write("/etc/os-release", f'{pretty}ID=debian\nVERSION_ID="12"\n')
+    t.write("/usr/share/misc/pci.ids", PCI_IDS)
     t.write("/proc/sys/kernel/hostname", hostname + "\n")
     t.write("/proc/sys/kernel/osrelease", KERNEL + "\n")
     t.write("/proc/sys/kernel/random/boot_id", "6f1e2c1e-0000-4000-8000-000000000001\n")
