@@ -21,6 +21,7 @@ def run(args: argparse.Namespace) -> int:
         "plan": _plan,
         "apply": _apply,
         "validate": _validate,
+        "inspect": _inspect,
         "capture": _capture,
         "schema": _schema,
         "rollback": _rollback,
@@ -145,6 +146,12 @@ def _validate(args: argparse.Namespace) -> int:
     elif not args.quiet:
         sys.stdout.writelines(f"{item.path}: ok\n" for item in loaded)
     return 0
+
+
+def _inspect(args: argparse.Namespace) -> int:
+    from reconciler.inspect_mode import inspect_mode
+
+    return inspect_mode(args, source(args))
 
 
 def _capture(args: argparse.Namespace) -> int:

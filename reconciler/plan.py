@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from reconciler.checks import host_findings
 from reconciler.digest import digest
 from reconciler.model import Change, Finding, Plan, Severity
+from reconciler.observe import HostState
 from reconciler.resources import initramfs, resources
 from reconciler.resources.base import Context, Wishes
 
@@ -45,13 +46,13 @@ def host_summary(ctx: Context) -> dict[str, str]:
         "hostname": state.identity.hostname,
         "machine_id": state.identity.machine_id,
         "bootloader": state.boot.loader,
-        "iommu": _iommu(ctx),
+        "iommu": iommu_word(state),
     }
 
 
-def _iommu(ctx: Context) -> str:
+def iommu_word(state: HostState) -> str:
     """intel, amd or other when it runs; ``off`` or ``none`` when not."""
-    iommu = ctx.state.iommu
+    iommu = state.iommu
     if iommu.active:
         return iommu.kind or "other"
     return "off" if iommu.tables else "none"

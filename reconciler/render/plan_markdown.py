@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from reconciler.apply import Outcome
 from reconciler.model import Change, Plan
+from reconciler.render.markdown import cell, code
 from reconciler.render.plan_text import WHEN, chapters, closing
-from reconciler.render.style import clean
 
 
 def markdown(plan: Plan, outcome: Outcome | None = None) -> str:
     """Headline, findings, a table of changes a chapter, what waits; nothing in it is active."""
-    lines = [f"### Plan for {_cell(plan.host.get('hostname') or 'this host')}", "", closing(plan)]
+    lines = [f"### Plan for {cell(plan.host.get('hostname') or 'this host')}", "", closing(plan)]
     if plan.findings:
         lines += ["", "| | code | where | message |", "|---|---|---|---|"]
         lines += [
-            f"| {f.severity.value} | `{f.code}` | {_code(f.where)} | {_cell(f.message)}"
-            f"{' → ' + _cell(f.hint) if f.hint else ''} |"
+            f"| {f.severity.value} | `{f.code}` | {code(f.where)} | {cell(f.message)}"
+            f"{' → ' + cell(f.hint) if f.hint else ''} |"
             for f in plan.findings
         ]
     for name, changes in chapters(plan):
@@ -31,8 +31,7 @@ def markdown(plan: Plan, outcome: Outcome | None = None) -> str:
             "|---|---|---|---|",
         ]
         lines += [
-            f"| {_cell(p.object)} | {_code(p.configured)} | {_code(p.running)} "
-            f"| {p.effective.value} |"
+            f"| {cell(p.object)} | {code(p.configured)} | {code(p.running)} | {p.effective.value} |"
             for p in plan.pending
         ]
     return "\n".join(lines) + "\n"
@@ -40,20 +39,6 @@ def markdown(plan: Plan, outcome: Outcome | None = None) -> str:
 
 def _row(change: Change, outcome: Outcome | None) -> str:
     result = f" ({outcome.results[change.id]})" if outcome else ""
-    what = f"{_cell(change.object)} {_cell(change.field)}{result}"
-    cells = (_code(change.before), _code(change.after), WHEN[change.effective])
-    return f"| {what} | {' | '.join(cells)} | {_cell(change.because)} |"
-
-
-def _cell(value: object) -> str:
-    """Text that cannot end its table cell, or become markup."""
-    shown = clean(str(value)).replace("\n", " ")
-    return "".join(f"\\{c}" if c in "\\|`*_<>[]#" else c for c in shown)
-
-
-def _code(value: object) -> str:
-    """A code span; backticks and bars are replaced: a table has no way to quote them."""
-    if value is None or value == "":
-        return "–"
-    shown = clean(str(value)).replace("\n", " ").replace("`", "'").replace("|", "¦")
-    return f"`{shown}`"
+    what = f"{cell(change.object)} {cell(change.field)}{result}"
+    cells = (code(change.before), code(change.after), WHEN[change.effective])
+    return f"| {what} | {' | '.join(cells)} | {cell(change.because)} |"

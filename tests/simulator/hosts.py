@@ -63,6 +63,7 @@ def debian(t: TreeBuilder, hostname: str, machine_id: str, args: str = "quiet") 
     t.write("/etc/default/grub", f'GRUB_DEFAULT=0\nGRUB_CMDLINE_LINUX_DEFAULT="{args}"\n')
     t.write(f"/boot/initrd.img-{KERNEL}", "")
     t.write(f"/boot/vmlinuz-{KERNEL}", "")
+    t.write(f"/lib/modules/{KERNEL}/kernel/drivers/vfio/pci/vfio-pci.ko", "")
     t.write(f"/lib/modules/{KERNEL}/modules.builtin", "kernel/fs/ext4/ext4.ko\n")
     t.write("/boot/grub/grub.cfg", grub_cfg(args))
 
@@ -96,6 +97,10 @@ def cpus(t: TreeBuilder, sockets: int, cores: int, vendor: str, flags: str, gib:
     t.write(f"{base}/smt/active", "1\n")
     info = []
     for cpu in range(total):
+        first = cpu % (sockets * cores) // cores * cores
+        second = first + sockets * cores
+        package = f"{first}-{first + cores - 1},{second}-{second + cores - 1}\n"
+        t.write(f"{base}/cpu{cpu}/topology/core_siblings_list", package)
         core = cpu % (sockets * cores)
         socket = core // cores
         twin = f"{core},{core + sockets * cores}\n"
@@ -108,6 +113,8 @@ def cpus(t: TreeBuilder, sockets: int, cores: int, vendor: str, flags: str, gib:
         t.link(f"{here}/node{socket}", f"/sys/devices/system/node/node{socket}")
         info.append(f"processor\t: {cpu}\nvendor_id\t: {vendor}\nflags\t\t: {flags}\n")
     t.write("/proc/cpuinfo", "\n".join(info))
+    t.write("/dev/kvm", "")
+    t.mkdir(f"/sys/module/{'kvm_intel' if 'vmx' in flags else 'kvm_amd'}")
     t.write("/proc/meminfo", f"MemTotal: {gib << 20} kB\nMemAvailable: {(gib - 2) << 20} kB\n")
     for node in range(sockets):
         _node(t, node, sockets, cores, gib // sockets)

@@ -149,6 +149,7 @@ class TreeBuilder:
         self.write(f"/sys/firmware/acpi/tables/{table}", b"DMAR")
         if unit:
             self.link(f"/sys/class/iommu/{unit}", f"/sys/devices/virtual/iommu/{unit}")
+            self.write("/sys/kernel/irq/1/chip_name", "IR-IO-APIC\n")
 
     def cpu(self, vendor: str = "GenuineIntel", flags: str = "fpu vmx") -> None:
         """/proc/cpuinfo of one processor."""

@@ -1,0 +1,112 @@
+"""What a host is, as markdown for a wiki or an issue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from reconciler.budget.words import size
+from reconciler.inspection.model import Inspection
+from reconciler.render.inspect_text import ANSWERS, SIGNS, backing, by_group, cpu_summary, pins
+from reconciler.render.inspect_text import facts as device_facts
+from reconciler.render.inspect_text import verdict as device_verdict
+from reconciler.render.markdown import cell, code
+from reconciler.render.names import short_name
+
+
+def markdown(found: Inspection) -> str:
+    """The whole page; nothing in it is active."""
+    host = found.host
+    lines = [f"### {cell(host.hostname or 'this host')}", ""]
+    lines += [cell(" · ".join(w for w in (host.system, f"Linux {host.kernel}") if w))]
+    for part in (_readiness, _pci, _cpu, _memory, _boot, _vms):
+        lines += ["", *part(found)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    names = list(heads)
+    yield f"| {' | '.join(names)} |"
+    yield "|" + "---|" * len(names)
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _readiness(found: Inspection) -> Iterator[str]:
+    yield "#### Readiness"
+    yield ""
+    rows = (
+        (
+            SIGNS[c.status][0],
+            code(c.check),
+            cell(c.message) + (f" → {cell(c.hint)}" if c.hint and c.status != "pass" else ""),
+        )
+        for c in found.readiness
+    )
+    yield from _table(("", "check", "found"), rows)
+
+
+def _pci(found: Inspection) -> Iterator[str]:
+    yield "#### PCI devices by IOMMU group"
+    yield ""
+    rows = (
+        (
+            "–" if group is None else str(group),
+            code(f.address),
+            f"{cell(f.class_name)} {cell(short_name(f.name))}",
+            cell(device_facts(f)),
+            f"{ANSWERS[f.assignable.answer][0]} {cell(device_verdict(f))}",
+        )
+        for group, members in by_group(found.pci)
+        for f in members
+        if not f.bridge
+    )
+    yield from _table(("group", "address", "device", "now", "for a VM"), rows)
+
+
+def _cpu(found: Inspection) -> Iterator[str]:
+    cpu = found.cpu
+    yield "#### CPUs and memory"
+    yield ""
+    yield f"{cell(cpu_summary(found))}; online {code(cpu.online)}, isolated {code(cpu.isolated)}"
+
+
+def _memory(found: Inspection) -> Iterator[str]:
+    sizes = list(dict.fromkeys(p.size for p in found.hugepages))
+    pools = {(p.node, p.size): f"{p.total} ({p.free} free)" for p in found.hugepages}
+    rows = [
+        (
+            str(n.node),
+            code(n.cpus),
+            size(n.total_kib),
+            size(n.free_kib),
+            *(pools.get((n.node, s), "–") for s in sizes),
+        )
+        for n in found.memory.nodes
+    ]
+    memory = found.memory
+    totals = (size(memory.total_kib), size(memory.available_kib))
+    rows.append(("host", "", *totals, *(pools.get((None, s), "–") for s in sizes)))
+    yield from _table(("node", "CPUs", "memory", "free", *(f"{s} pages" for s in sizes)), rows)
+
+
+def _boot(found: Inspection) -> Iterator[str]:
+    boot = found.boot
+    yield f"#### Boot ({cell(boot.loader)})"
+    yield ""
+    configured = boot.configured if boot.configured is not None else boot.configured_gap
+    rows = [("running", "", code(boot.running)), ("configured", "", code(configured))]
+    rows += [("default" if e.default else e.kind, cell(e.title), code(e.args)) for e in boot.next]
+    yield from _table(("what", "title", "kernel arguments"), rows)
+
+
+def _vms(found: Inspection) -> Iterator[str]:
+    yield "#### Virtual machines"
+    yield ""
+    if not found.vms:
+        yield cell(found.libvirt.message or "none")
+        return
+    rows = (
+        (cell(v.name), v.state, cell(pins(v)), cell(backing(v)), code(", ".join(v.devices)))
+        for v in found.vms
+    )
+    yield from _table(("name", "state", "vCPUs", "memory", "devices"), rows)
