@@ -158,7 +158,7 @@ def _print(plan: Plan, outcome: Outcome | None, args: argparse.Namespace) -> Non
     from reconciler.render.plan_json import dumps, to_json
     from reconciler.render.plan_markdown import markdown
     from reconciler.render.plan_text import text
-    from reconciler.render.style import for_stream
+    from reconciler.render.style import columns, for_stream
 
     outcome = outcome or Outcome(
         results={c.id: "skipped" for c in plan.changes},
@@ -171,4 +171,5 @@ def _print(plan: Plan, outcome: Outcome | None, args: argparse.Namespace) -> Non
         sys.stdout.write(markdown(plan, outcome))
     else:
         style = for_stream(sys.stdout, no_colour=args.no_color)
-        sys.stdout.write(text(plan, style, verbose=args.verbose, outcome=outcome))
+        width = columns(sys.stdout)
+        sys.stdout.write(text(plan, style, verbose=args.verbose, outcome=outcome, width=width))

@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--root", metavar="DIR", help="the host's files are under DIR (default /)")
     p.add_argument("--state", metavar="FILE", help="observe this capture, not this machine")
     p.add_argument("--connect", metavar="URI", help="libvirt connection, or none")
-    p.add_argument("--format", choices=("text", "json", "markdown"), default="text")
+    p.add_argument("--format", choices=("text", "json", "markdown", "html"), default="text")
     p.add_argument("--out", metavar="FILE", help="also save the plan (JSON); apply it later")
     p.add_argument("--detailed-exitcode", action="store_true", help="2: changes, 4: waiting")
     p.add_argument("--strict", action="store_true", help="warnings refuse too")
@@ -76,6 +76,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         raise UsageError("--root and --state exclude each other")
     if args.state is not None and args.mode not in ("plan", "inspect", "init"):
         raise UsageError(f"--state does not go with --{args.mode}: a capture cannot be changed")
+    if args.format == "html" and args.mode not in ("plan", "inspect"):
+        raise UsageError(f"--format html goes with --plan and --inspect, not with --{args.mode}")
     if args.out is not None and args.mode != "plan":
         raise UsageError("--out goes with --plan")
     if args.root is not None and not os.path.isdir(args.root):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 
 from reconciler.inspection import Inspection, inspect
 from reconciler.observe import observe
 from reconciler.resources import own_paths
 from reconciler.source import Source
-
-_NARROW, _WIDE = 80, 100
 
 
 def inspect_mode(args: argparse.Namespace, source: Source) -> int:
@@ -33,19 +30,16 @@ def rendered(found: Inspection, args: argparse.Namespace) -> str:
         from reconciler.render.plan_json import dumps
 
         return dumps(found.to_json())
+    if args.format == "html":
+        from reconciler.render.html.inspect_page import page
+
+        return page(found)
     if args.format == "markdown":
         from reconciler.render.inspect_markdown import markdown
 
         return markdown(found)
     from reconciler.render.inspect_text import text
-    from reconciler.render.style import for_stream
+    from reconciler.render.style import columns, for_stream
 
     style = for_stream(sys.stdout, no_colour=args.no_color)
-    return text(found, colour=style.colour, width=width(), verbose=args.verbose)
-
-
-def width() -> int:
-    """80 columns in a pipe; on a terminal what it has, and not more than reads well."""
-    if not sys.stdout.isatty():
-        return _NARROW
-    return min(max(shutil.get_terminal_size().columns, 40), _WIDE)
+    return text(found, colour=style.colour, width=columns(sys.stdout), verbose=args.verbose)

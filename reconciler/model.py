@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -156,6 +157,8 @@ class Plan:
 
     ``observed`` is the state that it was computed from: saved with a plan, so that a stale one can
     say what has changed since.
+    ``names`` (of PCI functions) and ``contents`` (of the files and definitions that steps write,
+    as they are now) are for people to read: they are no part of a saved plan.
     """
 
     host: dict[str, Any]
@@ -170,6 +173,8 @@ class Plan:
     documents: dict[str, str] = field(default_factory=dict)
     base_dir: str = "/"
     observed: Any = field(default=None, compare=False)
+    names: Mapping[str, str] = field(default_factory=dict)
+    contents: Mapping[str, bytes | None] = field(default_factory=dict)
 
     def refusals(self, *, strict: bool) -> tuple[Finding, ...]:
         """The findings that forbid applying this plan."""

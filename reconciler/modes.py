@@ -6,11 +6,16 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from backends.reader import NeedsRoot, RecordingReader
 from reconciler.model import Plan
 from reconciler.source import source
 from specs.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconciler.observe import HostState
+    from specs.spec import HostSpec
 
 DEFAULT_SPEC = "/etc/reconcile/host.toml"
 
@@ -43,10 +48,14 @@ def _plan(args: argparse.Namespace) -> int:
     from reconciler.session import Session
 
     session = Session.open(spec_path(args), source(args))
-    plan = session.plan()
+    state = session.observe()
+    plan = session.plan(state=state)
     if args.out is not None:
         _save(args.out, plan)
-    show(plan, args)
+    if args.format == "html":
+        sys.stdout.write(_picture(plan, state, session.spec))
+    else:
+        show(plan, args)
     return plan_exit_code(plan, args)
 
 
@@ -62,6 +71,15 @@ def _save(path: str, plan: Plan) -> None:
         raise ReconcileError(f"cannot save the plan: {e.strerror}", where=path) from e
 
 
+def _picture(plan: Plan, state: HostState, spec: HostSpec) -> str:
+    from reconciler.inspection import inspect
+    from reconciler.inspection.after import after
+    from reconciler.render.html.plan_page import page
+
+    found = inspect(state)
+    return page(plan, found, after(found, plan, spec))
+
+
 def show(plan: Plan, args: argparse.Namespace) -> None:
     """Print a plan on stdout in the wanted format."""
     if args.format == "json":
@@ -74,10 +92,10 @@ def show(plan: Plan, args: argparse.Namespace) -> None:
         sys.stdout.write(markdown(plan))
     else:
         from reconciler.render.plan_text import text
-        from reconciler.render.style import for_stream
+        from reconciler.render.style import columns, for_stream
 
         style = for_stream(sys.stdout, no_colour=args.no_color)
-        sys.stdout.write(text(plan, style, verbose=args.verbose))
+        sys.stdout.write(text(plan, style, verbose=args.verbose, width=columns(sys.stdout)))
 
 
 def plan_exit_code(plan: Plan, args: argparse.Namespace) -> int:

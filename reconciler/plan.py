@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
+from backends.steps import DefineDomain, RemoveFile, WriteFile
 from reconciler.checks import host_findings
 from reconciler.digest import digest
 from reconciler.model import Change, Finding, Plan, Severity
@@ -23,12 +24,13 @@ def build(ctx: Context, *, spec_digest: str) -> Plan:
     wishes = replace(wishes, files=wishes.files + initramfs.derived(ctx, wishes))
     results = [resource.plan(ctx, wishes) for resource in resources()]
     findings += [f for result in results for f in result.findings]
+    changes = ordered([c for r in results for c in r.changes])
     return Plan(
         host=host_summary(ctx),
         spec_path=ctx.spec_path,
         spec_digest=spec_digest,
         state_digest=digest(ctx.state),
-        changes=ordered([c for r in results for c in r.changes]),
+        changes=changes,
         pending=tuple(p for r in results for p in r.pending),
         findings=_sorted(findings),
         unchanged=tuple(u for r in results for u in r.unchanged),
@@ -36,7 +38,23 @@ def build(ctx: Context, *, spec_digest: str) -> Plan:
         documents={path: text.decode("utf-8", "replace") for path, text in ctx.documents.items()},
         base_dir=ctx.base_dir,
         observed=ctx.state,
+        names={str(f.address): ctx.state.names.name(f.vendor, f.device) for f in ctx.state.pci},
+        contents=_contents(ctx, changes),
     )
+
+
+def _contents(ctx: Context, changes: Sequence[Change]) -> dict[str, bytes | None]:
+    """What is now where steps will write, as far as it was observed."""
+    state = ctx.state
+    known = {path: own.content for path, own in state.own_files.items()}
+    known |= {source.path: source.content for source in state.boot.sources}
+    for domain in state.libvirt.domains:
+        text = domain.inactive
+        known[f"domain {domain.name}"] = None if text is None else text.encode("utf-8", "replace")
+    steps = [step for change in changes for step in change.steps]
+    touched = {s.path for s in steps if isinstance(s, (WriteFile, RemoveFile))}
+    touched |= {f"domain {s.domain}" for s in steps if isinstance(s, DefineDomain)}
+    return {key: known[key] for key in sorted(touched & known.keys())}
 
 
 def host_summary(ctx: Context) -> dict[str, str]:

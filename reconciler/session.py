@@ -74,9 +74,10 @@ class Session:
             source=source,
         )
 
-    def plan(self, owned: Owned | None = None) -> Plan:
-        """Observe and plan. ``owned`` stands in for the record on the host."""
-        state = self.observe()
+    def plan(self, owned: Owned | None = None, state: HostState | None = None) -> Plan:
+        """Observe and plan. ``owned`` stands in for the record on the host, ``state`` for a look
+        at it."""
+        state = self.observe() if state is None else state
         ctx = Context(
             spec=self.spec,
             state=state,

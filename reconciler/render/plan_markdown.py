@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.apply import Outcome
 from reconciler.model import Change, Plan
 from reconciler.render.markdown import cell, code
-from reconciler.render.plan_text import WHEN, chapters, closing
+from reconciler.render.plan_words import WHEN, chapters, closing, field, labelled, value, what
 
 
 def markdown(plan: Plan, outcome: Outcome | None = None) -> str:
@@ -14,14 +14,14 @@ def markdown(plan: Plan, outcome: Outcome | None = None) -> str:
     if plan.findings:
         lines += ["", "| | code | where | message |", "|---|---|---|---|"]
         lines += [
-            f"| {f.severity.value} | `{f.code}` | {code(f.where)} | {cell(f.message)}"
-            f"{' → ' + cell(f.hint) if f.hint else ''} |"
+            f"| {f.severity.value} | `{f.code}` | {cell(labelled(plan, f.where))} "
+            f"| {cell(f.message)}{' → ' + cell(f.hint) if f.hint else ''} |"
             for f in plan.findings
         ]
     for name, changes in chapters(plan):
         lines += ["", f"#### {name}", "", "| what | before | after | when | because |"]
         lines += ["|---|---|---|---|---|"]
-        lines += [_row(change, outcome) for change in changes]
+        lines += [_row(plan, change, outcome) for change in changes]
     if plan.pending:
         lines += [
             "",
@@ -37,8 +37,14 @@ def markdown(plan: Plan, outcome: Outcome | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(change: Change, outcome: Outcome | None) -> str:
+def _row(plan: Plan, change: Change, outcome: Outcome | None) -> str:
     result = f" ({outcome.results[change.id]})" if outcome else ""
-    what = f"{cell(change.object)} {cell(change.field)}{result}"
-    cells = (code(change.before), code(change.after), WHEN[change.effective])
-    return f"| {what} | {' | '.join(cells)} | {cell(change.because)} |"
+    name = f"{what(plan, change)} {field(change)}".strip()
+    cells = (_code(change.before), _code(change.after), WHEN[change.effective])
+    return (
+        f"| {cell(name)}{result} | {' | '.join(cells)} | {cell(labelled(plan, change.because))} |"
+    )
+
+
+def _code(found: object) -> str:
+    return code(found if found is None else value(found))

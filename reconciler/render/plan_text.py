@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from reconciler.apply import Outcome
-from reconciler.model import Change, Effective, Finding, Plan, Severity
-from reconciler.render.plan_json import summary
-from reconciler.render.style import Style, clean
-
-_CHAPTERS = (
-    ("Boot", {"kernel-args", "bootloader", "initramfs", "file"}),
-    ("Devices", {"driver", "sriov"}),
-    ("CPU and memory", {"affinity", "hugepages", "limits"}),
-    ("Virtual machines", {"domain"}),
+from reconciler.model import Change, Finding, Pending, Plan, Severity
+from reconciler.render.diff import diff
+from reconciler.render.plan_words import (
+    FINDING_WORDS,
+    WAITS,
+    WHEN,
+    chapters,
+    closing,
+    count,
+    field,
+    labelled,
+    named,
+    value,
+    what,
 )
-WHEN = {
-    Effective.NOW: "now",
-    Effective.VM_RESTART: "at the VM's next start",
-    Effective.REBOOT: "at the next boot",
-}
+from reconciler.render.style import Style, clean
+from reconciler.render.wrap import WIDTH, wrap
+
 _SIGNS = {
     Severity.REFUSE: ("✗", "red"),
     Severity.WARN: ("!", "yellow"),
@@ -28,128 +32,139 @@ _SIGNS = {
 _RESULTS = {"done": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "yellow")}
 
 
-def text(plan: Plan, style: Style, *, verbose: bool = False, outcome: Outcome | None = None) -> str:
-    """The whole page; ends with a newline."""
-    lines = [_title(plan, style), *_findings(plan, style, verbose)]
-    for name, changes in chapters(plan):
-        lines += ["", style.paint(name, "bold")]
-        for change in changes:
-            lines += _change(change, style, verbose, outcome)
-    lines += _pending(plan, style)
+def text(
+    plan: Plan,
+    style: Style,
+    *,
+    verbose: bool = False,
+    outcome: Outcome | None = None,
+    width: int = WIDTH,
+) -> str:
+    """The whole page; ends with a newline. Only diffs may be wider than ``width``."""
+    page = _Page(plan, style, verbose, width, outcome)
+    page.title()
+    page.findings()
+    if verbose or outcome is not None or not plan.refusals(strict=False):
+        page.changes()
+    page.pending()
     if verbose:
-        lines += _unchanged(plan, style)
-    return "\n".join([*lines, "", closing(plan)]) + "\n"
+        page.unchanged()
+    page.lines += ["", *page.wrapped(closing(plan))]
+    return "\n".join(page.lines) + "\n"
 
 
-def chapters(plan: Plan) -> Iterator[tuple[str, list[Change]]]:
-    """The changes as a person groups them; within a chapter in the order of doing."""
-    known = {kind for _, kinds in _CHAPTERS for kind in kinds}
-    for name, kinds in _CHAPTERS:
-        if found := [c for c in plan.changes if c.kind in kinds]:
-            yield name, found
-    if rest := [c for c in plan.changes if c.kind not in known]:
-        yield "Other", rest
+@dataclass
+class _Page:
+    """The lines so far, and how they are made."""
 
+    plan: Plan
+    style: Style
+    verbose: bool
+    width: int
+    outcome: Outcome | None
 
-def _title(plan: Plan, style: Style) -> str:
-    host = plan.host
-    name = host.get("hostname") or "this host"
-    facts = f"{host.get('bootloader')}, IOMMU {host.get('iommu')}"
-    return (
-        f"{style.paint(f'Plan for {clean(name)}', 'bold')} ({facts}) from {clean(plan.spec_path)}"
-    )
+    def __post_init__(self) -> None:
+        self.lines: list[str] = []
 
+    def wrapped(self, words: str, first: str = "", look: str = "") -> list[str]:
+        """``words`` in lines that fit; each painted by itself, so that pagers cope."""
+        lines = wrap(clean(words), first, width=self.width)
+        return [self.style.paint(line, look) for line in lines] if look else lines
 
-def _findings(plan: Plan, style: Style, verbose: bool) -> list[str]:
-    shown = [f for f in plan.findings if verbose or f.severity is not Severity.NOTE]
-    lines = [""] if shown else []
-    for finding in shown:
-        lines += finding_lines(finding, style)
-    return lines
+    def headed(self, sign: str, look: str, head: str, indent: str = "  ") -> list[str]:
+        """A sign in its colour before a line that may go on below."""
+        first, *rest = wrap(clean(head), f"{indent}{sign} ", width=self.width)
+        return [first.replace(sign, self.style.paint(sign, look), 1), *rest]
 
+    # -- parts
 
-def finding_lines(finding: Finding, style: Style) -> list[str]:
-    """A finding: sign, code and place; the message; the hint."""
-    sign, colour = _SIGNS[finding.severity]
-    word = {"refuse": "refused", "warn": "warning", "note": "note"}[finding.severity.value]
-    head = f"{style.paint(f'{sign} {word} {finding.code}', colour)} {clean(finding.where)}"
-    lines = [head, f"    {clean(finding.message)}"]
-    if finding.hint:
-        lines.append(style.paint(f"    → {clean(finding.hint)}", "cyan"))
-    return lines
+    def title(self) -> None:
+        host = self.plan.host
+        name = str(host.get("hostname") or "this host")
+        self.lines += self.wrapped(f"Plan for {name}", look="bold")
+        facts = f"{host.get('bootloader')}, IOMMU {host.get('iommu')}"
+        self.lines += self.wrapped(f"{self.plan.spec_path} on {facts}", "  ", "dim")
 
+    def findings(self) -> None:
+        notes = [f for f in self.plan.findings if f.severity is Severity.NOTE]
+        shown = [f for f in self.plan.findings if self.verbose or f not in notes]
+        for finding in shown:
+            self.lines += ["", *self.finding(finding)]
+        if notes and not self.verbose:
+            self.lines += ["", *self.wrapped(f"{count(len(notes), 'note')} (-v)", look="dim")]
 
-def _change(change: Change, style: Style, verbose: bool, outcome: Outcome | None) -> list[str]:
-    sign, colour = _sign(change, outcome)
-    when = style.paint(f"[{WHEN[change.effective]}]", "dim")
-    head = f"  {style.paint(sign, colour)} {clean(change.object)}"
-    lines = [f"{head}  {clean(change.field)}  {when}"]
-    lines += [_difference(change, style)] if not change.details else []
-    for mark, line, because in change.details:
-        colour = "green" if mark == "+" else "red"
-        why = style.paint(f"   # {clean(because)}", "dim") if because else ""
-        lines.append(f"      {style.paint(f'{mark} {clean(line)}', colour)}{why}")
-    lines.append(style.paint(f"      because {clean(change.because)}", "dim"))
-    if outcome and change.id in outcome.errors:
-        lines.append(style.paint(f"      {clean(outcome.errors[change.id])}", "red"))
-    if verbose:
-        lines += [style.paint(f"      $ {clean(s.preview())}", "dim") for s in change.steps]
-    return lines
+    def finding(self, finding: Finding) -> list[str]:
+        sign, look = _SIGNS[finding.severity]
+        word = FINDING_WORDS[finding.severity]
+        head = f"{word}: {finding.code}, {labelled(self.plan, finding.where)}"
+        lines = self.wrapped(head, f"{sign} ", look)
+        lines += self.wrapped(finding.message, "  ")
+        return lines + (self.wrapped(finding.hint, "  → ", "cyan") if finding.hint else [])
 
+    def changes(self) -> None:
+        for name, changes in chapters(self.plan):
+            self.lines += ["", self.style.paint(name, "bold")]
+            for change in changes:
+                self.change(change)
 
-def _sign(change: Change, outcome: Outcome | None) -> tuple[str, str]:
-    if outcome:
-        return _RESULTS[outcome.results[change.id]]
-    if change.before is None:
-        return "+", "green"
-    return ("-", "red") if change.after is None else ("~", "yellow")
+    def change(self, change: Change) -> None:
+        sign, look = self._sign(change)
+        self.lines += self.headed(sign, look, what(self.plan, change))
+        diffs = [diff(s, self.plan.contents, self.style) for s in change.steps]
+        if not (self.verbose and any(diffs) and change.kind == "file"):
+            self.lines += self._details(change) if change.details else self._difference(change)
+        because = f"{WHEN[change.effective]}, because {labelled(self.plan, change.because)}"
+        self.lines += self.wrapped(because, "      ", "dim")
+        if self.outcome and change.id in self.outcome.errors:
+            self.lines += self.wrapped(self.outcome.errors[change.id], "      ", "red")
+        if self.verbose:
+            self._steps(change, diffs)
 
+    def _sign(self, change: Change) -> tuple[str, str]:
+        if self.outcome:
+            return _RESULTS[self.outcome.results[change.id]]
+        if change.before is None:
+            return "+", "green"
+        return ("-", "red") if change.after is None else ("~", "yellow")
 
-def _difference(change: Change, style: Style) -> str:
-    before = style.paint(clean(_value(change.before)), "red")
-    return f"      {before} → {style.paint(clean(_value(change.after)), 'green')}"
+    def _difference(self, change: Change) -> list[str]:
+        name = field(change)
+        words = f"{value(change.before)} → {value(change.after)}"
+        return self.wrapped(f"{name}: {words}" if name else words, "      ")
 
+    def _details(self, change: Change) -> list[str]:
+        lines = []
+        several = len({because for _, _, because in change.details if because}) > 1
+        for mark, line, because in change.details:
+            look = "green" if mark == "+" else "red"
+            why = f"   # {labelled(self.plan, because)}" if because and several else ""
+            lines += self.wrapped(f"{line}{why}", f"      {mark} ", look)
+        return lines
 
-def _value(value: object) -> str:
-    return "nothing" if value is None or value == "" else str(value)
+    def _steps(self, change: Change, diffs: Iterable[list[str]]) -> None:
+        for step, lines in zip(change.steps, diffs, strict=True):
+            self.lines += self.wrapped(step.preview(), "      $ ", "dim")
+            self.lines += [f"        {line}" for line in lines]
 
+    def pending(self) -> None:
+        for effective in dict.fromkeys(p.effective for p in self.plan.pending):
+            self.lines += ["", self.style.paint(f"Waiting for {WAITS[effective]}", "bold")]
+            for item in self.plan.pending:
+                if item.effective is effective:
+                    self.lines += self._waiting(item)
 
-def _pending(plan: Plan, style: Style) -> list[str]:
-    if not plan.pending:
-        return []
-    lines = ["", style.paint("Waiting", "bold")]
-    for item in plan.pending:
-        when = {"reboot": "a reboot", "vm-restart": "a VM restart", "now": "nothing"}
-        lines.append(f"  … {clean(item.object)}  waits for {when[item.effective.value]}")
-        lines.append(f"      configured: {clean(item.configured) or 'nothing'}")
-        lines.append(f"      running:    {clean(item.running) or 'nothing'}")
-    return lines
+    def _waiting(self, item: Pending) -> list[str]:
+        lines = self.headed("…", "yellow", named(self.plan, item.object))
+        running, configured = item.running or "nothing", item.configured or "nothing"
+        if len(running) + len(configured) < self.width - 10:
+            return lines + self.wrapped(f"{running} → {configured}", "      ")
+        lines += self.wrapped(running, "      running:    ", "dim")
+        return lines + self.wrapped(configured, "      configured: ", "dim")
 
-
-def _unchanged(plan: Plan, style: Style) -> list[str]:
-    if not plan.unchanged:
-        return []
-    lines = ["", style.paint("Already so", "bold")]
-    for item in plan.unchanged:
-        why = style.paint(f"  # {clean(item.because)}", "dim")
-        lines.append(f"  = {clean(item.object)}: {clean(item.reason)}{why}")
-    return lines
-
-
-def closing(plan: Plan) -> str:
-    """One line that sums up."""
-    counts = summary(plan)
-    refused = len(plan.refusals(strict=False))
-    if refused:
-        return f"Refused for {_count(refused, 'reason')}; nothing will be touched."
-    same = f" {_count(len(plan.unchanged), 'thing')} already as wanted." if plan.unchanged else ""
-    if not counts["changes"]:
-        waits = " It waits for the next boot or VM start." if plan.pending else ""
-        return f"No changes.{waits}{same}"
-    parts = [("now", "now"), ("vm_restart", "at VM start"), ("reboot", "at the next boot")]
-    when = ", ".join(f"{counts[key]} {text}" for key, text in parts if counts[key])
-    return f"{_count(counts['changes'], 'change')}: {when}.{same}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    def unchanged(self) -> None:
+        if self.plan.unchanged:
+            self.lines += ["", self.style.paint("Already so", "bold")]
+        for item in self.plan.unchanged:
+            thing = named(self.plan, item.object)
+            words = f"{thing}: {item.reason}   # {labelled(self.plan, item.because)}"
+            self.lines += self.headed("=", "dim", words)

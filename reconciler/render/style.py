@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from typing import IO
 
@@ -27,6 +28,13 @@ def for_stream(stream: IO[str], *, no_colour: bool) -> Style:
     """Colour on a terminal unless the user said no (NO_COLOR, no-color.org; TERM=dumb)."""
     wanted = not no_colour and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Style(wanted and stream.isatty())
+
+
+def columns(stream: IO[str]) -> int:
+    """80 columns in a pipe; on a terminal what it has, as far as that reads well."""
+    if not stream.isatty():
+        return 80
+    return min(max(shutil.get_terminal_size().columns, 40), 100)
 
 
 def clean(text: str) -> str:

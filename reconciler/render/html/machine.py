@@ -1,0 +1,206 @@
+"""The picture of a machine: NUMA nodes with their cores, threads, memory and devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.budget.words import size
+from reconciler.inspection.model import CorePart, Inspection, NodePart, PciPart
+from reconciler.render.html.markup import Html, el, join
+from reconciler.render.html.owners import OFFLINE, Owners
+from reconciler.render.html.page import hidden
+from reconciler.render.inspect_text import count
+from reconciler.render.names import short_name
+from specs.values import CpuSet
+
+# Memory and signal processing functions are the processor's own: they would only fill the picture.
+_PLUMBING = ("05", "06", "08", "11")
+
+
+def picture(found: Inspection, before: Inspection | None = None) -> Html:
+    """All nodes and the legend. ``before`` marks what is different from then."""
+    owners = Owners(found)
+    then = Owners(before) if before is not None else None
+    nodes = [_node(found, node, owners, then, before) for node in _nodes(found)]
+    return el("div", el("div", *nodes, cls="nodes"), _offline(found), _legend(owners))
+
+
+def _nodes(found: Inspection) -> tuple[NodePart, ...]:
+    """The nodes; one that stands for the machine where the kernel knows none."""
+    if found.memory.nodes:
+        return found.memory.nodes
+    memory = found.memory
+    whole = NodePart(
+        node=0,
+        cpus=found.cpu.online,
+        total_kib=memory.total_kib,
+        free_kib=memory.available_kib,
+        distances={},
+    )
+    return (whole,)
+
+
+def _node(
+    found: Inspection,
+    node: NodePart,
+    owners: Owners,
+    then: Owners | None,
+    before: Inspection | None,
+) -> Html:
+    single = len(_nodes(found)) == 1
+    cores = [c for c in found.cpu.cores if single or c.node == node.node]
+    caches = [_cache(l3, inside, owners, then) for l3, inside in _by_cache(cores).items() if inside]
+    title = f"NUMA node {node.node}" if found.memory.nodes else "Machine"
+    facts = f"{count(len(cores), 'core')}, {size(node.total_kib)}"
+    parts = [
+        el("h3", title, join(" ", el("small", facts))),
+        _memory(found, node, before),
+        el("div", *caches, cls="caches"),
+        _devices(found, node, single, owners, before),
+    ]
+    return el("article", *parts, cls="node")
+
+
+def _by_cache(cores: list[CorePart]) -> dict[str, list[CorePart]]:
+    caches: dict[str, list[CorePart]] = {}
+    for core in cores:
+        caches.setdefault(core.l3, []).append(core)
+    return caches
+
+
+def _cache(l3: str, cores: list[CorePart], owners: Owners, then: Owners | None) -> Html:
+    label = el("h4", f"L3 cache of CPUs {l3}") if l3 else None
+    return el("div", label, el("ul", *(_core(c, owners, then) for c in cores), cls="cores"))
+
+
+def _core(core: CorePart, owners: Owners, then: Owners | None) -> Html:
+    threads = [_thread(cpu, owners, then) for cpu in CpuSet.parse(core.cpus)]
+    name = f"core {core.core}" if core.core is not None else "core"
+    kind = f", {core.kind.removeprefix('cpu_')}" if core.kind else ""
+    shown = el("span", core.kind.removeprefix("cpu_"), cls="kind") if core.kind else None
+    return el("li", shown, el("ul", *threads), cls="core", aria_label=f"{name}{kind}")
+
+
+def _thread(cpu: int, owners: Owners, then: Owners | None) -> Html:
+    found = owners.of(cpu)
+    was = then.of(cpu) if then is not None else found
+    names = " and ".join(o.name for o in found)
+    letters = "".join(o.letter for o in found)
+    changed = [o.name for o in was] != [o.name for o in found]
+    said = f"CPU {cpu}: {names}"
+    if changed:
+        said += f" (before: {' and '.join(o.name for o in was)})"
+    return el(
+        "li",
+        el("b", str(cpu), aria_hidden="true"),
+        el("i", letters, aria_hidden="true") if letters else None,
+        hidden(said),
+        cls=f"cpu {found[0].key}{' changed' if changed else ''}",
+        title=said,
+    )
+
+
+def _offline(found: Inspection) -> Html | None:
+    if not found.cpu.offline:
+        return None
+    return el("p", el("span", "", cls=f"swatch {OFFLINE.key}"), f" offline: {found.cpu.offline}")
+
+
+def _legend(owners: Owners) -> Html:
+    items = (
+        el("li", el("span", owner.letter, cls=f"swatch {owner.key}"), f" {owner.name}")
+        for owner in owners.legend
+    )
+    return el("ul", *items, cls="legend", aria_label="Legend: who has a CPU")
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+def _memory(found: Inspection, node: NodePart, before: Inspection | None) -> Html:
+    parts = list(_segments(found, node))
+    was = dict(_segments(before, _same_node(before, node))) if before is not None else None
+    bar = [
+        el("span", "", cls=f"segment {_key(name)}", style=f"flex-grow:{kib}")
+        for name, kib in parts
+        if kib
+    ]
+    items = []
+    for name, kib in parts:
+        changed = was is not None and abs(was.get(name, 0) - kib) >= 1024
+        old = f" (before: {size(was.get(name, 0))})" if was is not None and changed else ""
+        swatch = el("span", "", cls=f"swatch {_key(name)}")
+        items.append(
+            el("li", swatch, f" {size(kib)} {name}{old}", cls="changed" if changed else "")
+        )
+    return el(
+        "div",
+        el("div", *bar, cls="bar", aria_hidden="true"),
+        el("ul", *items, cls="legend", aria_label="Memory"),
+        cls="memory",
+    )
+
+
+def _same_node(found: Inspection, node: NodePart) -> NodePart:
+    return next((n for n in _nodes(found) if n.node == node.node), node)
+
+
+def _segments(found: Inspection, node: NodePart) -> Iterator[tuple[str, int]]:
+    """Words and KiB: huge pages by size, what else is used, what is free."""
+    known = any(p.node is not None for p in found.hugepages)
+    where = node.node if known else None
+    pools = [p for p in found.hugepages if p.node == where]
+    huge = 0
+    for pool in sorted(pools, key=lambda p: -p.size_kib):
+        kib = pool.total * pool.size_kib
+        huge += kib
+        if kib:
+            yield f"in {pool.total} huge pages of {pool.size}", kib
+    free = max(0, min(node.free_kib, node.total_kib - huge))
+    yield "used otherwise", max(0, node.total_kib - huge - free)
+    yield "free", free
+
+
+def _key(name: str) -> str:
+    if "huge" in name:
+        return "huge1" if name.endswith("G") else "huge2"
+    return "memfree" if name == "free" else "memused"
+
+
+# --- devices ------------------------------------------------------------------------------------
+
+
+def _devices(
+    found: Inspection,
+    node: NodePart,
+    single: bool,
+    owners: Owners,
+    before: Inspection | None,
+) -> Html | None:
+    here = [
+        f
+        for f in found.pci
+        if not f.class_code.startswith(_PLUMBING)
+        and not f.bridge
+        and (single or f.numa_node == node.node)
+    ]
+    if not here:
+        return None
+    was = {f.address: f.driver for f in before.pci} if before is not None else {}
+    items = (_device(f, owners, was.get(f.address, f.driver)) for f in here)
+    return el("ul", *items, cls="devices", aria_label="Devices on this node")
+
+
+def _device(function: PciPart, owners: Owners, was: str | None) -> Html:
+    owner = owners.of_device(function.address)
+    driver = function.driver or "no driver"
+    key = owner.key if owner else ("free" if driver.replace("-", "_").endswith("vfio_pci") else "")
+    changed = was != function.driver
+    shown = f"{was or 'no driver'} → {driver}" if changed else driver
+    return el(
+        "li",
+        el("code", function.address),
+        el("span", f"{function.class_name} · {short_name(function.name)}", cls="name"),
+        el("span", f"{shown}{f' · {owner.name}' if owner else ''}", cls="driver"),
+        cls=f"device {key or 'host'}{' changed' if changed else ''}",
+    )

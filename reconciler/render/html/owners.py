@@ -1,0 +1,57 @@
+"""Who has which CPU: the host, nobody yet, or VMs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.inspection.model import Inspection
+from specs.values import CpuSet
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+COLOURS = 8  # the style sheet has that many
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """``letter`` marks its CPUs beside the colour; empty for the host and for nobody."""
+
+    key: str
+    name: str
+    letter: str = ""
+
+
+HOST = Owner("host", "the host")
+FREE = Owner("free", "isolated, no VM pinned")
+OFFLINE = Owner("offline", "offline")
+
+
+class Owners:
+    """The owners of one host, each with a letter and a colour of its own."""
+
+    def __init__(self, found: Inspection) -> None:
+        pinned = [vm for vm in found.vms if vm.pinned]
+        self.vms = {
+            vm.name: Owner(f"vm{n % COLOURS}", vm.name, _letter(n)) for n, vm in enumerate(pinned)
+        }
+        self._pins = {vm.name: vm.pinned for vm in pinned}
+        self._isolated = CpuSet.parse(found.cpu.isolated) if found.cpu.isolated else CpuSet()
+        self._devices = {a: self.vms.get(vm.name) for vm in found.vms for a in vm.devices}
+
+    def of(self, cpu: int) -> tuple[Owner, ...]:
+        """The owners of a CPU, in the order of the VMs."""
+        found = tuple(self.vms[name] for name, cpus in self._pins.items() if cpu in cpus)
+        return found or ((FREE,) if cpu in self._isolated else (HOST,))
+
+    def of_device(self, address: str) -> Owner | None:
+        """The VM that a device goes to, if its CPUs are in the picture."""
+        return self._devices.get(address)
+
+    @property
+    def legend(self) -> tuple[Owner, ...]:
+        """Every owner that may be in the picture."""
+        return (HOST, FREE, *self.vms.values())
+
+
+def _letter(number: int) -> str:
+    turn, rest = divmod(number, len(_LETTERS))
+    return _LETTERS[rest] + (str(turn + 1) if turn else "")

@@ -1,0 +1,117 @@
+"""``--plan --format html``: what changes and why, then the host before and after, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.inspection.model import Inspection
+from reconciler.model import Change, Finding, Plan, Severity
+from reconciler.render.html import machine, pci, sections
+from reconciler.render.html.markup import Html, Node, el, join
+from reconciler.render.html.page import document, section
+from reconciler.render.plan_words import (
+    FINDING_WORDS,
+    WAITS,
+    WHEN,
+    chapters,
+    closing,
+    count,
+    field,
+    labelled,
+    named,
+    value,
+    what,
+)
+
+
+def page(plan: Plan, before: Inspection, after: Inspection) -> str:
+    """One file with everything in it."""
+    name = str(plan.host.get("hostname") or "this host")
+    picture = [machine.picture(before), machine.picture(after, before)]
+    return document(
+        f"Plan for {name}",
+        sections.masthead(before, f"Plan for {name}"),
+        el("p", closing(plan), cls="closing"),
+        el(
+            "main",
+            _findings(plan),
+            section("CPUs, memory, devices", _twins(*picture), note="changes are outlined"),
+            *(_chapter(plan, title, changes) for title, changes in chapters(plan)),
+            _waiting(plan),
+            section("Virtual machines afterwards", sections.vm_table(after)),
+            section("PCI tree and IOMMU groups afterwards", pci.tree(after, before)),
+        ),
+        el("footer", f"reconcile {before.tool_version}, from {plan.spec_path}, {plan.spec_digest}"),
+    )
+
+
+def _twins(before: Html, after: Html) -> Html:
+    return el(
+        "div",
+        el("div", el("h3", "Before"), before),
+        el("div", el("h3", "After"), after),
+        cls="twins",
+    )
+
+
+def _findings(plan: Plan) -> Html | None:
+    if not plan.findings:
+        return None
+    notes = [f for f in plan.findings if f.severity is Severity.NOTE]
+    grave = [f for f in plan.findings if f not in notes]
+    folded = el("details", el("summary", count(len(notes), "note")), _list(plan, notes))
+    return section("Findings", _list(plan, grave) if grave else None, folded if notes else None)
+
+
+def _list(plan: Plan, findings: list[Finding]) -> Html:
+    return el("ul", *(_finding(plan, f) for f in findings))
+
+
+def _finding(plan: Plan, finding: Finding) -> Html:
+    return el(
+        "li",
+        el("b", f"{FINDING_WORDS[finding.severity]} {finding.code}"),
+        join(" ", el("code", labelled(plan, finding.where))),
+        el("div", finding.message),
+        el("div", f"→ {finding.hint}", cls="hint") if finding.hint else None,
+        cls=f"finding {finding.severity.value}-finding",
+    )
+
+
+def _chapter(plan: Plan, title: str, changes: list[Change]) -> Html:
+    rows = (_row(plan, change) for change in changes)
+    heads = ("what", "before → after", "when", "because")
+    return section(title, sections.table(heads, rows, cls="changes"))
+
+
+def _row(plan: Plan, change: Change) -> Iterator[Node]:
+    yield what(plan, change)
+    yield join(*_difference(change))
+    yield WHEN[change.effective]
+    yield labelled(plan, change.because)
+
+
+def _difference(change: Change) -> Iterator[Html]:
+    if change.details:
+        for sign, line, _ in change.details:
+            yield el("code", f"{sign} {line}", cls="plus" if sign == "+" else "minus")
+        return
+    name = f"{field(change)}: " if field(change) else ""
+    before, after = el("code", value(change.before)), el("code", value(change.after))
+    yield el("span", name, before, " → ", after)
+
+
+def _waiting(plan: Plan) -> Html | None:
+    if not plan.pending:
+        return None
+    rows = (
+        (
+            named(plan, p.object),
+            el("code", p.running or "nothing"),
+            el("code", p.configured),
+            WAITS[p.effective],
+        )
+        for p in plan.pending
+    )
+    heads = ("what", "running", "configured", "waits for")
+    return section("Waiting", sections.table(heads, rows))

@@ -1,0 +1,117 @@
+"""How a plan is told, in whatever format: chapters, names, words for times and values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from reconciler.model import Change, Effective, Plan, Severity
+from reconciler.render.names import short_name
+from reconciler.render.plan_json import summary
+
+_CHAPTERS = (
+    ("Boot", {"kernel-args", "bootloader", "initramfs", "file"}),
+    ("Devices", {"driver", "sriov"}),
+    ("CPUs", {"affinity"}),
+    ("Memory", {"hugepages", "limits"}),
+    ("Virtual machines", {"domain"}),
+)
+WHEN = {
+    Effective.NOW: "now",
+    Effective.VM_RESTART: "at the VM's next start",
+    Effective.REBOOT: "at the next boot",
+}
+WAITS = {
+    Effective.NOW: "nothing",
+    Effective.VM_RESTART: "a restart of the VM",
+    Effective.REBOOT: "a reboot",
+}
+FINDING_WORDS = {Severity.REFUSE: "refused", Severity.WARN: "warning", Severity.NOTE: "note"}
+_OBJECTS = {"kernel-args": "kernel command line"}
+# Fields that say no more than the object does.
+_PLAIN_FIELDS = frozenset({"content", "args", "entries"})
+
+
+# Files are told with what they are for; those of devices belong to the boot, with the initramfs.
+_FILES = {"cpu": "CPUs", "hugepages": "Memory", "limits": "Memory", "sriov": "Devices"}
+
+
+def chapters(plan: Plan) -> Iterator[tuple[str, list[Change]]]:
+    """The changes as a person groups them; within a chapter in the order of doing."""
+    for name in (*(chapter for chapter, _ in _CHAPTERS), "Other"):
+        if found := [c for c in plan.changes if _chapter(c) == name]:
+            yield name, found
+
+
+def _chapter(change: Change) -> str:
+    if change.kind == "file":
+        table = re.split(r"\W", change.because, maxsplit=1)[0]
+        if table in _FILES:
+            return _FILES[table]
+    return next((name for name, kinds in _CHAPTERS if change.kind in kinds), "Other")
+
+
+def what(plan: Plan, change: Change) -> str:
+    """The thing that changes, with its name where it is a PCI function."""
+    return named(plan, change.object)
+
+
+def named(plan: Plan, thing: str) -> str:
+    """``0000:01:00.0  NVIDIA GA104 [GeForce RTX 3060 Ti]``, or the thing as it is."""
+    name = plan.names.get(thing)
+    return f"{thing}  {short_name(name)}" if name else _OBJECTS.get(thing, thing)
+
+
+_PLACE = re.compile(r"\b(device|sriov|vm)\[(\d+)\]")
+
+
+def labelled(plan: Plan, place: str) -> str:
+    """A spec path with the name that the spec gives there: ``device[0] (gpu)``."""
+
+    def name(found: re.Match[str]) -> str:
+        tables = plan.spec_content.get(found[1]) or ()
+        index = int(found[2])
+        label = tables[index].get("name", "") if index < len(tables) else ""
+        return f"{found[0]} ({label})" if label else found[0]
+
+    return _PLACE.sub(name, place)
+
+
+def field(change: Change) -> str:
+    """The field, where it says something."""
+    return "" if change.field in _PLAIN_FIELDS else change.field
+
+
+def value(found: object) -> str:
+    """A value before or after, as words."""
+    if found is None or found == "":
+        return "nothing"
+    if isinstance(found, bool):
+        return "yes" if found else "no"
+    if isinstance(found, Mapping):
+        return ", ".join(f"{key} {value(part)}" for key, part in found.items())
+    if isinstance(found, (list, tuple)):
+        return ", ".join(value(part) for part in found)
+    return str(found)
+
+
+def closing(plan: Plan) -> str:
+    """One line that sums up."""
+    counts = summary(plan)
+    refused = len(plan.refusals(strict=False))
+    if refused:
+        return f"Refused for {count(refused, 'reason')}; nothing will be touched."
+    same = ""
+    if plan.unchanged:
+        same = f" {count(len(plan.unchanged), 'thing')} already as wanted (-v lists them)."
+    if not counts["changes"]:
+        waits = " It waits for the next boot or VM start." if plan.pending else ""
+        return f"No changes.{waits}{same}"
+    parts = [("now", "now"), ("vm_restart", "at VM start"), ("reboot", "at the next boot")]
+    when = ", ".join(f"{counts[key]} {text}" for key, text in parts if counts[key])
+    return f"{count(counts['changes'], 'change')}: {when}.{same}"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 change``, ``2 changes``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
