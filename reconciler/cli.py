@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("operands", nargs="*", metavar="SPEC", help=argparse.SUPPRESS)
     p.add_argument("--root", metavar="DIR", help="the host's files are under DIR (default /)")
     p.add_argument("--state", metavar="FILE", help="observe this capture, not this machine")
+    p.add_argument("--for", metavar="DEVICE", dest="for_device", help="--init: a spec for this one")
     p.add_argument("--connect", metavar="URI", help="libvirt connection, or none")
     p.add_argument("--format", choices=("text", "json", "markdown", "html"), default="text")
     p.add_argument("--out", metavar="FILE", help="also save the plan (JSON); apply it later")
@@ -76,6 +77,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         raise UsageError("--root and --state exclude each other")
     if args.state is not None and args.mode not in ("plan", "inspect", "init"):
         raise UsageError(f"--state does not go with --{args.mode}: a capture cannot be changed")
+    if args.for_device is not None and args.mode != "init":
+        raise UsageError("--for goes with --init: it names the device that a VM is to get")
     if args.format == "html" and args.mode not in ("plan", "inspect"):
         raise UsageError(f"--format html goes with --plan and --inspect, not with --{args.mode}")
     if args.out is not None and args.mode != "plan":

@@ -1,4 +1,4 @@
-"""--inspect: what this host is, in the wanted format."""
+"""--inspect and --init: what this host is, and first specs for it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,39 @@ import os
 import sys
 
 from reconciler.inspection import Inspection, inspect
-from reconciler.observe import observe
+from reconciler.observe import HostState, observe
 from reconciler.resources import own_paths
 from reconciler.source import Source
+
+SCHEMA = "/etc/reconcile/host.schema.json"
 
 
 def inspect_mode(args: argparse.Namespace, source: Source) -> int:
     """Observe and print; returns the exit code. Raises ReconcileError."""
-    state = observe(
+    sys.stdout.write(rendered(inspect(_look(source)), args))
+    return 0
+
+
+def init_mode(args: argparse.Namespace, source: Source) -> int:
+    """Print a first spec; returns the exit code. Raises ReconcileError."""
+    from reconciler.starter.describe import describe
+    from reconciler.starter.give import give
+
+    state = _look(source)
+    if args.for_device is None:
+        sys.stdout.write(describe(state, SCHEMA))
+    else:
+        sys.stdout.write(give(state, args.for_device, SCHEMA))
+    return 0
+
+
+def _look(source: Source) -> HostState:
+    return observe(
         source.reader,
         own_paths(),
         libvirt_uri=source.libvirt_uri,
         ssh_connection=os.environ.get("SSH_CONNECTION"),
     )
-    sys.stdout.write(rendered(inspect(state), args))
-    return 0
 
 
 def rendered(found: Inspection, args: argparse.Namespace) -> str:

@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
         "apply": _apply,
         "validate": _validate,
         "inspect": _inspect,
+        "init": _init,
         "capture": _capture,
         "schema": _schema,
         "rollback": _rollback,
@@ -170,6 +171,12 @@ def _inspect(args: argparse.Namespace) -> int:
     from reconciler.inspect_mode import inspect_mode
 
     return inspect_mode(args, source(args))
+
+
+def _init(args: argparse.Namespace) -> int:
+    from reconciler.inspect_mode import init_mode
+
+    return init_mode(args, source(args))
 
 
 def _capture(args: argparse.Namespace) -> int:

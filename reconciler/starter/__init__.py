@@ -1,0 +1,1 @@
+"""First specs: of a host as it is, and for giving one device to a VM. Pure: state in, TOML out."""

@@ -1,0 +1,45 @@
+"""Writing TOML 1.0: what a person would write, with comments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from reconciler.render.style import clean
+from reconciler.render.wrap import wrap
+
+Value = str | int | bool | Iterable["Value"] | Mapping[str, "Value"]
+
+
+def string(text: str) -> str:
+    """A basic string. JSON's escapes are TOML's, but for DEL, which TOML wants escaped too."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def value(found: Value) -> str:
+    """A value on one line."""
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    if isinstance(found, int):
+        return str(found)
+    if isinstance(found, str):
+        return string(found)
+    if isinstance(found, Mapping):
+        return "{ " + ", ".join(f"{k} = {value(v)}" for k, v in found.items()) + " }"
+    return "[" + ", ".join(value(v) for v in found) + "]"
+
+
+def table(head: str, pairs: Mapping[str, Value]) -> list[str]:
+    """``[head]`` and its keys, with the equal signs below each other."""
+    longest = max(map(len, pairs), default=0)
+    return [head, *(f"{key:<{longest}} = {value(found)}" for key, found in pairs.items())]
+
+
+def comment(text: str, indent: str = "# ") -> list[str]:
+    """A comment in lines that fit; untrusted text stays inside it."""
+    return wrap(clean(text).replace("\n", " "), indent, indent)
+
+
+def commented(lines: Iterable[str]) -> Iterator[str]:
+    """Lines of TOML, switched off."""
+    return (f"# {line}".rstrip() for line in lines)
