@@ -6,6 +6,7 @@ import dataclasses
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -127,7 +128,7 @@ def test_vms_have_their_cpus_and_devices_in_the_picture(tmp_path: Path) -> None:
 def test_after_a_plan_the_picture_is_that_of_the_spec(tmp_path: Path) -> None:
     build("sriov-server", tmp_path)
     state = state_of(TreeReader(tmp_path))
-    tables = {
+    tables: dict[str, Any] = {
         "cpu": {"isolated": "2-15,34-47"},
         "hugepages": {"pages": [{"size": "1G", "count": 8, "node": 0}]},
         "device": [{"name": "data", "address": "0000:3b:00.0"}],
@@ -161,7 +162,7 @@ def test_after_a_plan_the_picture_is_that_of_the_spec(tmp_path: Path) -> None:
 def test_a_refused_plan_changes_nothing_in_the_picture(tmp_path: Path) -> None:
     build("sriov-server", tmp_path)
     state = state_of(TreeReader(tmp_path))
-    tables = {"cpu": {"isolated": "0-9999"}}
+    tables: dict[str, Any] = {"cpu": {"isolated": "0-9999"}}
     plan = plan_on(state, **tables)
     assert plan.refusals(strict=False)
     found = inspect(state)
