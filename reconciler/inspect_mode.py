@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib.resources import files
 
 from reconciler.inspection import Inspection, inspect
 from reconciler.observe import HostState, observe
 from reconciler.resources import own_paths
 from reconciler.source import Source
-
-SCHEMA = "/etc/reconcile/host.schema.json"
 
 
 def inspect_mode(args: argparse.Namespace, source: Source) -> int:
@@ -26,10 +25,11 @@ def init_mode(args: argparse.Namespace, source: Source) -> int:
     from reconciler.starter.give import give
 
     state = _look(source)
+    schema = str(files("specs").joinpath("host.schema.json"))
     if args.for_device is None:
-        sys.stdout.write(describe(state, SCHEMA))
+        sys.stdout.write(describe(state, schema))
     else:
-        sys.stdout.write(give(state, args.for_device, SCHEMA))
+        sys.stdout.write(give(state, args.for_device, schema))
     return 0
 
 

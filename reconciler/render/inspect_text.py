@@ -129,7 +129,7 @@ def _pci(functions: Iterable[PciPart], verbose: bool) -> Iterator[RenderableType
                 _branch(tree, function)
         yield _indented(tree)
     if hidden:
-        yield _indented(_text(f"{hidden} bridges without devices beside them (-v)", "dim"))
+        yield _indented(_text(f"{count(hidden, 'bridge')} without devices beside them (-v)", "dim"))
 
 
 def by_group(functions: Iterable[PciPart]) -> list[tuple[int | None, list[PciPart]]]:

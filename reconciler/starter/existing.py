@@ -94,7 +94,7 @@ def _virtual(state: HostState, function: PciFunction, name: str) -> Candidate:
     }
     if len(drivers) == 1 and (driver := drivers.pop()):
         pairs["vf_driver"] = driver
-    return Candidate(f"{number} VFs of {function.address}", tuple(table("[[sriov]]", pairs)))
+    return Candidate(f"virtual functions of {function.address}", tuple(table("[[sriov]]", pairs)))
 
 
 def _vm(vm: VmPart) -> Iterator[Candidate]:
