@@ -26,12 +26,14 @@ from backends.steps import (
     WriteAttribute,
     WriteFile,
 )
+from backends.watch import Heard, Watch
 from specs.errors import ReconcileError
 
 if TYPE_CHECKING:
     import sh
 
 NO_LIBVIRT = "none"
+_TICK = 0.2  # seconds
 # How the kernel says "this one stays as it is", or "that is gone".
 _REFUSALS = frozenset({errno.EIO, errno.EPERM, errno.ENOENT, errno.ENOSPC, errno.EBUSY})
 
@@ -51,7 +53,7 @@ class Host:
         self.root = os.path.realpath(root)
         self.libvirt_uri = libvirt_uri
         self._tree = TreeReader(self.root, self._observe)
-        self.progress: Callable[[str], None] = _silent
+        self.watch = Watch()
         self._hung: list[str] = []
 
     @property
@@ -167,9 +169,12 @@ class Host:
 
     def run_step(self, step: Run) -> None:
         """Run a program that changes things, then check what it made. Raises StepError."""
-        self.progress(step.preview())
         began = time.time_ns()
-        done = self.run(step.argv, step.timeout, self._place_of(step))
+        self.watch.begins(step.preview())
+        try:
+            done = self.run(step.argv, step.timeout, self._place_of(step), watch=self.watch)
+        finally:
+            self.watch.ended()
         if done is None:
             raise StepError(
                 "program not found",
@@ -222,23 +227,31 @@ class Host:
         return step.preview() if outside else shlex.join(["chroot", self.root, *step.argv])
 
     def run(
-        self, argv: Sequence[str], timeout: float, place: Place, stdin: str | None = None
+        self,
+        argv: Sequence[str],
+        timeout: float,
+        place: Place,
+        stdin: str | None = None,
+        watch: Watch | None = None,
     ) -> Done | None:
         """Run a program to its end; None where it does not exist. Raises StepError on time-out."""
         path = place.find(argv[0])
         if path is None:
             return None
-        return _spawn(path, tuple(argv), timeout, place, stdin)
-
-
-def _silent(line: str) -> None:
-    """Progress that nobody looks at."""
+        return _spawn(path, tuple(argv), timeout, place, stdin, watch)
 
 
 def _spawn(
-    path: str, argv: tuple[str, ...], timeout: float, place: Place, stdin: str | None
+    path: str,
+    argv: tuple[str, ...],
+    timeout: float,
+    place: Place,
+    stdin: str | None,
+    watch: Watch | None,
 ) -> Done:
     import sh
+
+    heard = Heard(watch) if watch is not None else None
 
     env = {"PATH": place.path, "LC_ALL": "C.UTF-8", "HOME": "/root", "TERM": "dumb"}
     with contextlib.ExitStack() as stack:
@@ -260,18 +273,22 @@ def _spawn(
             _bg=True,
             _bg_exc=False,
             _preexec_fn=None if place.enter is None else _into(place, path, argv, env),
+            _out=heard.out if heard is not None else None,
+            _err=heard.err if heard is not None else None,
         )
-        ended = _wait(command, timeout)
+        ended = _wait(command, timeout, watch)
     if not ended:
         raise StepError(
             f"{shlex.join(argv)} did not end within {timeout:.0f} s and was killed",
             hint="run it by hand to see what it waits for",
         )
+    if heard is not None:
+        return Done(argv, int(command.exit_code), *heard.texts)
     out, err = (s.decode("utf-8", "surrogateescape") for s in (command.stdout, command.stderr))
     return Done(argv, int(command.exit_code), out, err)
 
 
-def _wait(command: sh.RunningCommand, timeout: float) -> bool:
+def _wait(command: sh.RunningCommand, timeout: float, watch: Watch | None = None) -> bool:
     """Wait for a program and for whoever holds its output; False when time ran out.
 
     The whole session is killed then: a child that keeps the pipe open would keep us waiting.
@@ -288,12 +305,26 @@ def _wait(command: sh.RunningCommand, timeout: float) -> bool:
     timer = threading.Timer(timeout, kill)
     timer.start()
     try:
-        command.wait()
+        if watch is None:
+            command.wait()
+        else:
+            _watched(command, watch)
     except sh.SignalException:
         pass  # told by the exit status
     finally:
         timer.cancel()
     return not late.is_set()
+
+
+def _watched(command: sh.RunningCommand, watch: Watch) -> None:
+    import sh
+
+    while True:
+        try:
+            command.wait(timeout=_TICK)
+            return
+        except sh.TimeoutException:  # only this wait is over, not the program
+            watch.ticks()
 
 
 def _any_program() -> str:

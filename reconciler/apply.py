@@ -92,7 +92,8 @@ class Apply:
         return sorted(i for i in members if self.outcome.results.get(i, "done") != "done")
 
     def _perform(self, change: Change) -> None:
-        self.host.progress(f"{change.object}: {change.field}")
+        number, total = self.plan.changes.index(change) + 1, len(self.plan.changes)
+        self.host.watch.change(number, total, change.object)
         self._undo[change.id] = []
         self.journal.claim(change.id, [c for c in change.claims if c.value is not None])
         for index, step in enumerate(change.steps):

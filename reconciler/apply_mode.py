@@ -14,6 +14,7 @@ from reconciler.journal import Journal
 from reconciler.model import Effective, Plan
 from reconciler.modes import plan_exit_code, show
 from reconciler.recover import recover
+from reconciler.render.progress import watch_of
 from reconciler.session import Session
 from reconciler.source import Source
 from specs.errors import ReconcileError
@@ -105,7 +106,7 @@ def _do(host: Host, session: Session, plan: Plan, args: argparse.Namespace) -> O
     from reconciler.render.plan_json import to_json
 
     if not args.quiet:
-        host.progress = lambda line: print(line, file=sys.stderr, flush=True)
+        host.watch = watch_of(sys.stderr, plan)
     journal = Journal.start(
         host,
         session.observe().owned,
@@ -135,7 +136,7 @@ def rollback(args: argparse.Namespace, source: Source) -> int:
         if not _agreed(plan, args):
             raise ReconcileError("not undone: the question was not answered with yes")
         if not args.quiet:
-            host.progress = lambda line: print(line, file=sys.stderr, flush=True)
+            host.watch = watch_of(sys.stderr, plan)
         owned = ownership.read(host.reader)
         journal = Journal.start(
             host, owned, to_json(plan), command=sys.argv, spec=plan.spec_path, undoes=record.run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 
 from backends.steps import DefineDomain, RemoveFile, Step, WriteFile
@@ -41,6 +40,8 @@ def _lines(
 
 
 def _unified(path: str, before: bytes | None, after: bytes | None) -> Iterator[str]:
+    import difflib
+
     old, new = ((data or b"").decode("utf-8", "replace").splitlines() for data in (before, after))
     names = [path if data is not None else "/dev/null" for data in (before, after)]
     yield from difflib.unified_diff(old, new, names[0], names[1], lineterm="")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconciler.apply import Outcome
 from reconciler.model import Change, Finding, Pending, Plan, Severity
 from reconciler.render.diff import diff
+from reconciler.render.ending import ending
 from reconciler.render.plan_words import (
     FINDING_WORDS,
     WAITS,
@@ -49,7 +49,8 @@ def text(
     page.pending()
     if verbose:
         page.unchanged()
-    page.lines += ["", *page.wrapped(closing(plan))]
+    last = [closing(plan)] if outcome is None else ending(plan, outcome)
+    page.lines += ["", *(line for words in last for line in page.wrapped(words))]
     return "\n".join(page.lines) + "\n"
 
 
@@ -81,7 +82,8 @@ class _Page:
     def title(self) -> None:
         host = self.plan.host
         name = str(host.get("hostname") or "this host")
-        self.lines += self.wrapped(f"Plan for {name}", look="bold")
+        word = "Plan for" if self.outcome is None else "Applied to"
+        self.lines += self.wrapped(f"{word} {name}", look="bold")
         facts = f"{host.get('bootloader')}, IOMMU {host.get('iommu')}"
         self.lines += self.wrapped(f"{self.plan.spec_path} on {facts}", "  ", "dim")
 
@@ -110,15 +112,17 @@ class _Page:
     def change(self, change: Change) -> None:
         sign, look = self._sign(change)
         self.lines += self.headed(sign, look, what(self.plan, change))
-        diffs = [diff(s, self.plan.contents, self.style) for s in change.steps]
-        if not (self.verbose and any(diffs) and change.kind == "file"):
+        steps = change.steps if self.verbose else ()
+        diffs = [diff(step, self.plan.contents, self.style) for step in steps]
+        if not (any(diffs) and change.kind == "file"):
             self.lines += self._details(change) if change.details else self._difference(change)
         because = f"{WHEN[change.effective]}, because {labelled(self.plan, change.because)}"
         self.lines += self.wrapped(because, "      ", "dim")
         if self.outcome and change.id in self.outcome.errors:
             self.lines += self.wrapped(self.outcome.errors[change.id], "      ", "red")
-        if self.verbose:
-            self._steps(change, diffs)
+        for step, lines in zip(steps, diffs, strict=True):
+            self.lines += self.wrapped(step.preview(), "      $ ", "dim")
+            self.lines += [f"        {line}" for line in lines]
 
     def _sign(self, change: Change) -> tuple[str, str]:
         if self.outcome:
@@ -140,11 +144,6 @@ class _Page:
             why = f"   # {labelled(self.plan, because)}" if because and several else ""
             lines += self.wrapped(f"{line}{why}", f"      {mark} ", look)
         return lines
-
-    def _steps(self, change: Change, diffs: Iterable[list[str]]) -> None:
-        for step, lines in zip(change.steps, diffs, strict=True):
-            self.lines += self.wrapped(step.preview(), "      $ ", "dim")
-            self.lines += [f"        {line}" for line in lines]
 
     def pending(self) -> None:
         for effective in dict.fromkeys(p.effective for p in self.plan.pending):
