@@ -12,7 +12,13 @@ from .observe import Entry
 from .tool import Reconcile
 
 # On the kernel command line of every entry but the recovery ones.
-ARGUMENTS = {"mitigations=auto", "iommu=pt"}
+ARGUMENTS = {
+    "mitigations=auto",
+    "iommu=pt",
+    "nohz_full=2-3,6-7",
+    "rcu_nocbs=2-3,6-7",
+    "irqaffinity=0-1,4-5",
+}
 PASSED_THROUGH = (NIC, *CARD, XHCI)
 VIRTUAL = ("0000:06:00.1", "0000:06:00.2")
 ISOLATED, RESERVED = "2-3,6-7", "0-1,4-5"
@@ -62,6 +68,24 @@ def no_entry_has_the_arguments(host: Host) -> None:
     """Every entry is as it was, a new kernel's too."""
     for entry in host.entries():
         assert entry.words() == host.arguments, entry
+
+
+def everything_holds(host: Host) -> None:
+    """All that a reboot brings."""
+    the_arguments_run(host)
+    the_devices_are_ready(host)
+    the_cpus_are_isolated(host)
+    the_pages_are_there(host)
+    the_virtual_functions_are_there(host)
+
+
+def nothing_is_set_aside(host: Host) -> None:
+    """No CPU, no page, no VF, no domain."""
+    guest = host.guest
+    assert guest.out("cat /sys/devices/system/cpu/isolated").strip() == ""
+    assert [observe.pages(guest, n, kib) for n in (0, 1) for kib in (2048, 1048576)] == [0] * 4
+    assert guest.out(f"cat /sys/bus/pci/devices/{NVME_SRIOV}/sriov_numvfs").strip() == "0"
+    assert guest.out("virsh list --all --name").strip() == ""
 
 
 def the_arguments_run(host: Host) -> None:

@@ -12,9 +12,10 @@ from .holds import (
     Host,
     drivers,
     every_entry_has_the_arguments,
+    everything_holds,
     no_entry_has_the_arguments,
-    the_arguments_run,
-    the_devices_are_ready,
+    nothing_is_set_aside,
+    the_vm_starts_with_all_it_needs,
 )
 from .machines import documented
 from .report import Steps
@@ -46,19 +47,20 @@ def test_story(host: Host, steps: Steps) -> None:
     with steps("reboot"):
         host.guest.reboot()
     with steps("everything holds"):
-        the_arguments_run(host)
-        the_devices_are_ready(host)
+        everything_holds(host)
     with steps("apply again"):
         host.reconcile.apply()  # what had to wait for the reboot
         assert host.reconcile.in_sync()
         another_apply_writes_nothing(host)
+    with steps("a VM starts"):
+        the_vm_starts_with_all_it_needs(host)
+        assert host.reconcile.in_sync()
     with steps("new kernel"):
         a_new_kernel_is_installed(host)
         every_entry_has_the_arguments(host)
     with steps("reboot into it"):
         host.guest.reboot()
-        the_arguments_run(host)
-        the_devices_are_ready(host)
+        everything_holds(host)
         assert host.reconcile.in_sync()
     with steps("empty spec"):
         host.guest.write(SPEC, EMPTY)
@@ -70,6 +72,7 @@ def test_story(host: Host, steps: Steps) -> None:
     with steps("as before"):
         assert not ARGUMENTS & set(observe.running(host.guest))
         assert drivers(host) == host.drivers
+        nothing_is_set_aside(host)
         assert host.reconcile.in_sync()
 
 
@@ -78,8 +81,7 @@ def apply_and_reboot(host: Host) -> None:
     host.reconcile.apply()
     every_entry_has_the_arguments(host)
     host.guest.reboot()
-    the_arguments_run(host)
-    the_devices_are_ready(host)
+    everything_holds(host)
 
 
 # -- before
