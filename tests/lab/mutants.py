@@ -29,6 +29,7 @@ class Mutant:
     flavour: str
     caught_by: str
     edits: tuple[Edit, ...]
+    prepare: str = "true"  # a shell command, before the tool first runs
 
     def wheel(self, folder: Path) -> Path:
         """The checkout's wheel with the defect in it."""
@@ -52,8 +53,23 @@ def _copy(path: Path, to: Path) -> None:
         shutil.copyfile(path, to)
 
 
+_SYSTEMD_BOOT = "backends/bootloader/systemd_boot.py"
+_TWO_ENTRIES = "cd /boot/efi/loader/entries && for e in *.conf; do cp $e second.conf; done"
 _INITRAMFS = "reconciler/resources/initramfs.py"
 MUTANTS = (
+    Mutant(
+        "a backend forgets one entry",
+        "sdboot",
+        "every_entry_has_the_arguments",
+        (
+            Edit(
+                _SYSTEMD_BOOT,
+                "for item in type1(reader, folder, machine_id)]",
+                "for item in type1(reader, folder, machine_id)][:1]",
+            ),
+        ),
+        _TWO_ENTRIES,
+    ),
     Mutant(
         "a file is written too late for the initramfs",
         "grub-efi",

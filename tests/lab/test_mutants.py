@@ -27,6 +27,7 @@ def test_a_mutant_is_the_checkout_with_one_defect(mutant: Mutant, tmp_path: Path
 def test_the_lab_catches(mutant: Mutant, lab: Lab, tmp_path: Path) -> None:
     """Everything up to the first reboot, by the very checks of the story."""
     guest = lab.boot(mutant.flavour, wheel=mutant.wheel(tmp_path))
+    guest.out(mutant.prepare)
     host = holds.Host(guest, mutant.flavour)
     story.remember(host)
     with pytest.raises(AssertionError) as caught:
