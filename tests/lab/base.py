@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,23 @@ def digest(*parts: str | bytes) -> str:
 def texts(paths: Sequence[Path]) -> list[str]:
     """File contents, each led by the file's name, for digest()."""
     return [f"{p.name}\n{p.read_text()}" for p in paths]
+
+
+DAY = 86400.0
+
+
+def used(path: Path) -> Path:
+    """Say that a cached file or folder is in use; see prune()."""
+    os.utime(path)
+    return path
+
+
+def prune(folder: str, pattern: str = "*") -> None:
+    """Remove what nobody has used for a day. Not at once: another checkout may be at work with
+    images of its own, and a guest may be running from one."""
+    for path in subdir(folder).glob(pattern):
+        if path.stat().st_mtime < time.time() - DAY:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 pytest.register_assert_rewrite("tests.lab.holds", "tests.lab.tool")
 
 from . import flavours, report, start, wheels  # noqa: E402 after the line above
-from .base import LabError, need  # noqa: E402
+from .base import LabError, need, prune  # noqa: E402
 from .guest import Guest  # noqa: E402
 
 
@@ -87,7 +87,8 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
-    start.prune()
+    for folder in ("runs", "images", "cache"):
+        prune(folder)
     here = Lab(wheels.build(tmp_path_factory.mktemp("wheel")))
     request.config.stash[_LAB] = here
     yield here

@@ -53,7 +53,7 @@ class RawDisk:
     @property
     def append(self) -> str:
         """The kernel command line that reaches its root file system."""
-        return f"root=UUID={self.root_uuid} rw console=ttyS0"
+        return f"root=UUID={self.root_uuid} rw console=ttyS0 no_timer_check"
 
 
 def make(flavour: Flavour, tar: Path, work: Path) -> RawDisk:

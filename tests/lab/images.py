@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import accel, disk, rootfs, wheels
-from .base import HERE, call, digest, locked, need, subdir, texts
+from .base import HERE, call, digest, locked, need, subdir, texts, used
 from .flavours import Flavour, named
 from .guest import Guest
 from .qemu import DirectBoot, Setup, ovmf
@@ -37,7 +37,7 @@ class Image:
     @property
     def direct(self) -> DirectBoot:
         """Its kernel, started by QEMU and not by the boot loader."""
-        append = f"root=UUID={self.root_uuid} rw console=ttyS0"
+        append = f"root=UUID={self.root_uuid} rw console=ttyS0 no_timer_check"
         return DirectBoot(self.folder / "vmlinuz", self.folder / "initrd", append)
 
     @property
@@ -53,15 +53,13 @@ def key(flavour: Flavour) -> str:
 
 
 def ensure(name: str) -> Image:
-    """The image of a flavour, built when its inputs changed; older builds of it are dropped."""
+    """The image of a flavour, built when its inputs changed."""
     flavour = named(name)
     folder = subdir("images") / f"{name}-{key(flavour)}"
     with locked(f"image-{name}"):
         if not (folder / "meta.json").exists():
-            for stale in folder.parent.glob(f"{name}-????????????"):
-                shutil.rmtree(stale)
             _build(flavour, folder)
-    return Image(folder, flavour, **json.loads((folder / "meta.json").read_text()))
+    return Image(used(folder), flavour, **json.loads((folder / "meta.json").read_text()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from .base import HERE, LabError, call, digest, locked, need, subdir, texts
+from .base import HERE, LabError, call, digest, locked, need, subdir, texts, used
 from .flavours import Flavour
 
 KERNELS = HERE / "inside" / "kernels.sh"
@@ -46,10 +46,8 @@ def ensure(flavour: Flavour) -> Path:
     tar = subdir("cache") / f"rootfs-{flavour.name}-{key(flavour)}.tar.zst"
     with locked(f"rootfs-{flavour.name}"):
         if not tar.exists():
-            for stale in tar.parent.glob(f"rootfs-{flavour.name}-????????????.*"):
-                stale.unlink()
             _build(flavour, tar)
-    return tar
+    return used(tar)
 
 
 def _build(flavour: Flavour, tar: Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import Literal
 
@@ -50,13 +48,6 @@ def again(work: Path) -> Guest:
     for job in (work / "share" / "jobs").iterdir():
         job.unlink()
     return Guest(Setup(work, disk, uefi, machine, "tcg", serial="stdio"))
-
-
-def prune() -> None:
-    """Remove the folders of guests that tests left more than a day ago."""
-    for work in subdir("runs").iterdir():
-        if work.stat().st_mtime < time.time() - 86400:
-            shutil.rmtree(work)
 
 
 def install_script(machine: Guest, wheel: Path) -> str:

@@ -7,7 +7,7 @@
 mkdir -p /etc/kernel /boot/loader/entries /boot/grub2
 # kernel-install takes /boot for $BOOT when it is told so
 printf '%s\n' layout=bls BOOT_ROOT=/boot initrd_generator=dracut >/etc/kernel/install.conf
-echo "root=$root ro console=ttyS0 quiet" >/etc/kernel/cmdline
+echo "root=$root ro console=ttyS0 no_timer_check quiet" >/etc/kernel/cmdline
 
 [ -e /etc/default/grub ] || cp /usr/share/grub/default/grub /etc/default/grub
 cat >/etc/default/grub <<X
@@ -16,7 +16,7 @@ GRUB_DISTRIBUTOR="Fedora-like"
 GRUB_DEFAULT=saved
 GRUB_DISABLE_SUBMENU=true
 GRUB_TERMINAL="console serial"
-GRUB_CMDLINE_LINUX="console=ttyS0 quiet"
+GRUB_CMDLINE_LINUX="console=ttyS0 no_timer_check quiet"
 GRUB_ENABLE_BLSCFG=true
 X
 chmod -x /etc/grub.d/10_linux
