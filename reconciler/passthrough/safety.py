@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from backends.iommu import IommuState, diagnose, uses_kernel_dma
 from backends.needs import Needs
 from backends.pci import PciFunction, PciState
+from backends.pci_classes import class_name
 from reconciler.model import Finding, refuse, warn
 from reconciler.passthrough.select import Selection
 from specs.values import PciAddress
@@ -184,7 +185,8 @@ def _described(function: PciFunction, needs: Needs) -> str:
     driver = f"driver {function.driver}" if function.driver else "no driver"
     uses = ", ".join(map(str, needs.of(function.address)))
     used = f", used for {uses}" if uses else ""
-    return f"{function.address} ({function.id}, class {function.short_class}, {driver}{used})"
+    what = class_name(function.short_class)
+    return f"{function.address} ({what}, {function.id}, {driver}{used})"
 
 
 def _no_acs(ports: Sequence[PciAddress], iommu: IommuState) -> str:
