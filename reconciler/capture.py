@@ -64,4 +64,5 @@ def _parse(path: str) -> Any:
     except OSError as e:
         raise CaptureError(f"cannot read the capture: {e.strerror}", where=path) from e
     except (ValueError, RecursionError) as e:
-        raise CaptureError(f"this is not JSON: {e}", where=path) from e
+        hint = "captures are made by reconcile --capture FILE; a spec goes without --state"
+        raise CaptureError("this is no capture: it is not JSON", where=path, hint=hint) from e

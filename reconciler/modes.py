@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from backends.reader import NeedsRoot, RecordingReader
 from reconciler.model import Plan
 from reconciler.source import source
-from specs.errors import ReconcileError
+from specs.errors import ReconcileError, UsageError
 
 if TYPE_CHECKING:
     from reconciler.observe import HostState
@@ -42,6 +42,9 @@ def run(args: argparse.Namespace) -> int:
 def spec_path(args: argparse.Namespace) -> str:
     """SPEC, else $RECONCILE_SPEC, else the default."""
     given = args.operands[0] if args.operands else os.environ.get("RECONCILE_SPEC")
+    if not given and not os.path.lexists(DEFAULT_SPEC):
+        hint = f"write one that describes this host: reconcile --init > {DEFAULT_SPEC}"
+        raise UsageError("there is no spec yet, and none was named", where=DEFAULT_SPEC, hint=hint)
     return str(given or DEFAULT_SPEC)
 
 

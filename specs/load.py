@@ -17,6 +17,7 @@ from specs.errors import SpecError, SpecProblem, UsageError
 from specs.gather import Gathered
 from specs.merge import Merged
 from specs.paths import parse_path, path_text
+from specs.problems import did_you_mean
 from specs.references import Reference, reference_problems
 from specs.source import Source, Unreadable, read_source
 from specs.spec import HostSpec
@@ -121,8 +122,19 @@ def _gather(path: str) -> Gathered:
     try:
         gathered.add(read_source(path))
     except Unreadable as error:
-        raise UsageError(f"cannot read the spec: {error}", where=path) from error
+        message = f"cannot read the spec: {error}"
+        raise UsageError(message, where=path, hint=_near(path)) from error
     return gathered
+
+
+def _near(path: str) -> str:
+    """A spec in the same folder whose name is nearly the one that was given."""
+    folder, name = os.path.split(path)
+    try:
+        names = [other for other in os.listdir(folder or ".") if other.endswith(".toml")]
+    except OSError:
+        return ""
+    return did_you_mean(name, names)
 
 
 def _load(gathered: Gathered, path: str, loaders: Sequence[str]) -> LoadedSpec:

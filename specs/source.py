@@ -13,6 +13,7 @@ import tomli
 
 from specs.errors import SpecError, SpecProblem
 from specs.paths import Loc, path_text
+from specs.values.base import quoted
 
 LARGEST = 4 << 20
 """Bytes of a spec file; more is a mistake, not a spec."""
@@ -203,12 +204,17 @@ def _in_plain_words(found: str, line: str) -> tuple[str, str]:
     return f"not TOML: {found}", ""
 
 
+_CURLY = "“”„‟«»‘’‚"  # what word processors and web pages make of quotes
+
+
 def _quote_hint(key: str, value: str) -> str:
     if not value:
         return f"{key} has no value"
     flag = _OTHER_FLAGS.get(value.lower(), value.lower())
     if flag in ("true", "false"):
         return f"write {key} = {flag}"
+    if value[0] in _CURLY:
+        return f"quotes are straight: {key} = {quoted(value.strip(_CURLY))}"
     if '"' in value or "\\" in value:
         return "text is written in quotes"
     return f'text is written in quotes: {key} = "{value}"'

@@ -134,7 +134,8 @@ def _smt(sets: CpuSets, state: CpuState) -> Iterator[Finding]:
     whole = whole_cores(sets.isolated, state)
     grown = sets.isolated | CpuSet(cpu for core in split for cpu in core)
     keeps_host = bool(state.online - grown)
-    hint = f'write isolated = "{grown if keeps_host else whole}"'
+    better = grown if keeps_host else whole
+    hint = f'write isolated = "{better}"' if better else "take whole cores (lscpu -e shows them)"
     message = f"threads of one core are on both sides: isolated are {names}{more}"
     yield warn("smt-split", "cpu.isolated", message, hint)
 

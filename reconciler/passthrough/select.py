@@ -84,6 +84,8 @@ def _by_address(
     function = pci.get(wanted.address)
     if function is not None and (function in matching or not _criteria(wanted)):
         return (function,), None
+    if not _criteria(wanted):
+        matching = ()
     elsewhere = f"; {words(wanted)} is now at {_list(matching)}" if matching else ""
     if len(matching) == 1:
         hint = f'if that is the device, set address = "{matching[0].address}"'

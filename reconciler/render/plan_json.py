@@ -71,8 +71,9 @@ def from_json(text: str, where: str) -> Plan:
             raise ValueError(f"format_version {data['format_version']!r}")
         return _plan(data)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
+        why = f"it has no {e}" if isinstance(e, KeyError) else str(e)
         raise PlanError(
-            f"this is not a plan that this version can apply ({type(e).__name__}: {e})",
+            f"this is not a plan that this version can apply: {why}",
             where=where,
             hint="make a new one: reconcile --plan SPEC --out FILE",
         ) from e

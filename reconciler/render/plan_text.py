@@ -44,9 +44,10 @@ def text(
     page = _Page(plan, style, verbose, width, outcome)
     page.title()
     page.findings()
+    # What a refused plan would do is no news to somebody who has to change the spec first.
     if verbose or outcome is not None or not plan.refusals(strict=False):
         page.changes()
-    page.pending()
+        page.pending()
     if verbose:
         page.unchanged()
     last = [closing(plan)] if outcome is None else ending(plan, outcome)
@@ -83,9 +84,9 @@ class _Page:
         host = self.plan.host
         name = str(host.get("hostname") or "this host")
         word = "Plan for" if self.outcome is None else "Applied to"
-        self.lines += self.wrapped(f"{word} {name}", look="bold")
         facts = f"{host.get('bootloader')}, IOMMU {host.get('iommu')}"
-        self.lines += self.wrapped(f"{self.plan.spec_path} on {facts}", "  ", "dim")
+        self.lines += self.wrapped(f"{word} {name} ({facts})", look="bold")
+        self.lines += self.wrapped(self.plan.spec_path, "  from ", "dim")
 
     def findings(self) -> None:
         notes = [f for f in self.plan.findings if f.severity is Severity.NOTE]

@@ -89,12 +89,19 @@ def _find(state: HostState, wanted: str) -> PciFunction:
             return matching[0]
         many = ", ".join(str(f.address) for f in matching)
         text = f"{len(matching)} functions have this id: {many}" if many else "no such device here"
-        hint = "give the address of one" if many else _others(state)
+        hint = "give the address of one" if many else _by_name(state, wanted) or _others(state)
         raise NoSuchDevice(text, where=f"--for {wanted}", hint=hint) from None
     function = state.pci.get(address)
     if function is None:
         raise NoSuchDevice("no such device here", where=f"--for {wanted}", hint=_others(state))
     return function
+
+
+def _by_name(state: HostState, wanted: str) -> str:
+    """Devices that are called so."""
+    names = ((f, short_name(state.names.name(f.vendor, f.device))) for f in state.pci)
+    found = [f"{f.address} ({name})" for f, name in names if wanted.lower() in name.lower()]
+    return f"an address is needed: {', '.join(found[:4])}" if found and wanted else ""
 
 
 def _others(state: HostState) -> str:

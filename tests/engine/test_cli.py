@@ -39,18 +39,18 @@ def spec(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ([], "exactly one mode"),
-        (["--plan", "--apply"], "exactly one mode"),
+        ([], "a mode is missing"),
+        (["--plan", "--apply"], "one mode at a time"),
         (["--plan", "a", "b"], "takes 1 operand"),
-        (["--validate"], "needs a file"),
-        (["--capture"], "needs a file"),
+        (["--validate"], "needs a spec"),
+        (["--capture"], "needs the file to write"),
         (["--schema", "x"], "takes no operand"),
         (["--plan", "--root", "/", "--state", "x"], "exclude"),
         (["--apply", "--state", "x"], "cannot be changed"),
         (["--apply", "--out", "x"], "--out goes with --plan"),
-        (["--plan", "--root", "/no/such/folder"], "needs a folder"),
-        (["--plan", "--format", "yaml"], "invalid choice"),
-        (["--pla"], "unrecognized"),
+        (["--plan", "--root", "/no/such/folder"], "no such folder"),
+        (["--plan", "--format", "yaml"], "expected one of text"),
+        (["--pla"], "unknown option --pla"),
     ],
 )
 def test_wrong_usage(argv: list[str], words: str) -> None:

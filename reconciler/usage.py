@@ -1,0 +1,83 @@
+"""What is wrong with a command line, and what was probably meant."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Collection, Sequence
+
+from specs.errors import UsageError
+from specs.problems import did_you_mean
+
+FORMATS = ("text", "json", "markdown", "html")
+_OPERANDS = {
+    "plan": (0, 1),
+    "apply": (0, 1),
+    "rollback": (0, 1),
+    "validate": (1, None),
+    "capture": (1, 1),
+}
+_NEEDED = {"validate": "a spec, or a folder of specs", "capture": "the file to write"}
+
+
+def format_name(text: str) -> str:
+    """The type of ``--format``."""
+    if text in FORMATS:
+        return text
+    raise ArgumentTypeError(f'found "{text}"; expected one of {", ".join(FORMATS)}')
+
+
+def one_mode(found: Sequence[str], operands: Sequence[str], known: Collection[str]) -> str:
+    """The mode. Raises UsageError unless there is exactly one."""
+    modes = sorted(set(found))
+    if len(modes) == 1:
+        return modes[0]
+    if modes:
+        raise UsageError(
+            f"one mode at a time: found {' and '.join(f'--{mode}' for mode in modes)}",
+            hint="--plan shows what --apply would do" if modes == ["apply", "plan"] else "",
+        )
+    file = operands[-1] if operands else ""
+    if operands and operands[0] in known:
+        rest = f" {file}" if len(operands) > 1 else ""
+        raise UsageError(
+            f'"{operands[0]}" is a mode and needs two dashes',
+            hint=f"reconcile --{operands[0]}{rest}",
+        )
+    hint = f"reconcile --plan {file}" if file else "reconcile --inspect, or --help for all modes"
+    raise UsageError("nothing says what to do: a mode is missing", hint=hint)
+
+
+def unknown(words: Sequence[str], known: Collection[str]) -> UsageError:
+    """The error for options that there are not."""
+    first = words[0].partition("=")[0]
+    near = did_you_mean(first, known)
+    hint = near or "reconcile --help lists the modes and options"
+    return UsageError(f"unknown option {first}", hint=hint)
+
+
+def check(args: Namespace) -> None:
+    """Everything that can be told without a host. Raises UsageError."""
+    _check_operands(args)
+    if args.root is not None and args.state is not None:
+        raise UsageError("--root and --state exclude each other: a capture has its own host")
+    if args.state is not None and args.mode not in ("plan", "inspect", "init"):
+        raise UsageError(f"--state does not go with --{args.mode}: a capture cannot be changed")
+    if args.for_device is not None and args.mode != "init":
+        raise UsageError("--for goes with --init: it names the device that a VM is to get")
+    if args.format == "html" and args.mode not in ("plan", "inspect"):
+        raise UsageError(f"--format html goes with --plan and --inspect, not with --{args.mode}")
+    if args.out is not None and args.mode != "plan":
+        hint = "reconcile --plan SPEC --out FILE, then reconcile --apply FILE"
+        raise UsageError("--out goes with --plan: it saves the plan", hint=hint)
+    if args.root is not None and not os.path.isdir(args.root):
+        raise UsageError("there is no such folder", where=f"--root {args.root}")
+
+
+def _check_operands(args: Namespace) -> None:
+    low, high = _OPERANDS.get(args.mode, (0, 0))
+    count = len(args.operands)
+    if count < low:
+        raise UsageError(f"--{args.mode} needs {_NEEDED[args.mode]}")
+    if high is not None and count > high:
+        raise UsageError(f"--{args.mode} takes {high or 'no'} operand(s), found {count}")
