@@ -86,7 +86,8 @@ class _Page:
         word = "Plan for" if self.outcome is None else "Applied to"
         facts = f"{host.get('bootloader')}, IOMMU {host.get('iommu')}"
         self.lines += self.wrapped(f"{word} {name} ({facts})", look="bold")
-        self.lines += self.wrapped(self.plan.spec_path, "  from ", "dim")
+        # A path is for copying: it is never broken.
+        self.lines.append(self.style.paint(f"  from {clean(self.plan.spec_path)}", "dim"))
 
     def findings(self) -> None:
         notes = [f for f in self.plan.findings if f.severity is Severity.NOTE]
