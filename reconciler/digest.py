@@ -32,7 +32,7 @@ def plain(value: Any) -> Any:
 
 
 def _dataclass(value: Any) -> Any:
-    if type(value).__module__ == "specs.values":
+    if type(value).__module__.startswith("specs.values"):
         return str(value)
     return {
         f.name: plain(getattr(value, f.name))
