@@ -31,6 +31,7 @@ _ABSENT = frozenset(
     }
 )
 _DENIED = frozenset({errno.EACCES, errno.EPERM})
+_ROOM = 1 << 30
 _MAX_LINKS = 40  # path_resolution(7)
 
 
@@ -101,7 +102,8 @@ class Reader(Protocol):
         """Up to ``size`` bytes from ``offset``, for files too large to be read whole."""
 
     def free_bytes(self, path: str) -> int | None:
-        """Room for root on the file system that holds ``path`` (statvfs(3) f_bavail), or None."""
+        """Room on the file system that holds ``path`` (statvfs(3) f_bavail), or None. No more
+        than 1 GiB is told: that is enough to decide, and what is told seldom changes."""
 
     def output(self, argv: Sequence[str], *, timeout: float = 30.0) -> Done | None:
         """Run a program that only reads; None where it is absent or not to be run."""
@@ -257,7 +259,7 @@ def _part(path: str, offset: int, size: int) -> bytes:
 
 def _free(path: str) -> int:
     found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
+    return min(found.f_bavail * found.f_frsize, _ROOM)
 
 
 _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (

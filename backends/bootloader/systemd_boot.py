@@ -7,13 +7,23 @@ systemd-boot(7), kernel-install(8), Boot Loader Specification.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from backends import efi
 from backends.bootloader.bls import type1, type2
+from backends.bootloader.bls_edit import (
+    CMDLINE,
+    Dialect,
+    configured_line,
+    entry_file,
+    kept,
+    line_for_new_kernels,
+    still,
+)
 from backends.bootloader.detect import running_arguments
-from backends.bootloader.in_place import edit_file
+from backends.bootloader.grub_defaults import source_file
+from backends.bootloader.room import lacks_room, room_facts
 from backends.bootloader.state import (
     BootEdit,
     BootEntry,
@@ -21,29 +31,15 @@ from backends.bootloader.state import (
     BootState,
     BootWish,
     FileEdit,
-    SourceFile,
 )
 from backends.bootloader.uki import rebuild
-from backends.formats.cmdline import (
-    CmdlineError,
-    edit,
-    hugepage_words,
-    join,
-    matching,
-    same,
-    tokens,
-)
-from backends.formats.kernel_arg import kernel_form
-from backends.formats.kernel_cmdline_file import ReadBy, edit_cmdline_file, read_cmdline_file
-from backends.formats.loader_entry import LoaderEntryError, edit_options
+from backends.bootloader.wishes import beyond_editing, conflict, has, retired, spelled
+from backends.formats.cmdline import CmdlineError, edit, matching
+from backends.formats.loader_entry import LoaderEntryError
 from backends.reader import Reader
-from specs.errors import ReconcileError
 
-CMDLINE = "/etc/kernel/cmdline"
-_VENDOR = "/usr/lib/kernel/cmdline"
 _PROGRAM = "EFI/systemd/systemd-bootx64.efi"
-# What a loader or kernel-install adds by itself: not for /etc/kernel/cmdline.
-_GENERATED = ("initrd=", "BOOT_IMAGE=", "systemd.machine_id=")
+_DIALECT = Dialect(grub=False)
 
 
 class SystemdBoot:
@@ -69,9 +65,9 @@ class SystemdBoot:
         folders = efi.boot_folders(reader)
         found = [item for folder in folders for item in type1(reader, folder, machine_id)]
         images = [image for folder in folders for image in type2(reader, folder)]
-        line = _cmdline(reader)
+        line = source_file(reader, CMDLINE)
         sources = (line, *(source for source, entry in found if entry.kind == "normal"))
-        configured, gap = _configured(reader, line)
+        configured, gap = configured_line(reader, line)
         return BootState(
             loader=self.name,
             evidence=evidence,
@@ -81,28 +77,30 @@ class SystemdBoot:
             configured_gap=gap,
             sources=sources,
             problems=tuple(_problems(reader, images)),
-            facts=_facts(reader, folders),
+            facts=(*_facts(reader, folders), *_room(reader, folders, images)),
         )
 
     def edit(self, state: BootState, wish: BootWish) -> BootEdit:
         """Every normal entry, and the line for kernels to come."""
         base = _foreign(state, wish)
-        problems = _conflict(wish, base)
-        already = tuple(a for a in wish.args if any(same(a, b) for b in base))
+        problems = conflict(wish, base)
+        already = tuple(a for a in wish.args if has(base, a))
         added = tuple(a for a in wish.args if a not in already)
-        wish = replace(wish, kept=_kept(state, wish, added))
-        kept = _still(wish.kept, added)
+        places = {entry.source: entry.args for entry in state.normal()}
+        wish = replace(wish, kept=kept(places, wish, added))
+        left = still(wish.kept, added)
         try:
             files = _edits(state, wish, added)
         except (LoaderEntryError, CmdlineError) as e:
-            return BootEdit(problems=(*problems, _beyond_editing(e)))
+            return BootEdit(problems=(*problems, beyond_editing(e, CMDLINE)))
         behind = [e for e in state.normal() if e.source.endswith(".efi") and _behind(e, wish)]
-        if files or behind:
-            images = [e for e in state.normal() if e.source.endswith(".efi")]
-            steps, wrong = rebuild(state, images, wish)
-            why = "" if files else f"{behind[0].source} was built with other arguments"
-            return BootEdit(files, steps, added, already, why, (*problems, *wrong), kept)
-        return BootEdit((), (), added, already, "", tuple(problems), kept)
+        if not (files or behind):
+            return BootEdit((), (), added, already, "", problems, left)
+        images = [e for e in state.normal() if e.source.endswith(".efi")]
+        steps, wrong = rebuild(state, images, wish)
+        why = "" if files else f"{behind[0].source} was built with other arguments"
+        problems = (*problems, *wrong, *lacks_room(state))
+        return BootEdit(files, steps, added, already, why, problems, left)
 
 
 BACKEND = SystemdBoot()
@@ -112,18 +110,15 @@ def _images(reader: Reader, folder: str) -> bool:
     return any(n.lower().endswith(".efi") for n in reader.list(f"{folder}/EFI/Linux"))
 
 
-def _cmdline(reader: Reader) -> SourceFile:
-    content, stat = reader.read_bytes(CMDLINE), reader.stat(CMDLINE)
-    return SourceFile(CMDLINE, content, stat.mode if stat else 0o644)
-
-
-def _configured(reader: Reader, line: SourceFile) -> tuple[tuple[str, ...] | None, str]:
-    if line.content is not None:
-        return read_cmdline_file(line.text, ReadBy.UNCOMMENTED), ""
-    vendor = reader.read_text(_VENDOR)
-    if vendor is not None:
-        return read_cmdline_file(vendor, ReadBy.UNCOMMENTED), ""
-    return None, f"{CMDLINE} does not exist: a new kernel would get the running command line"
+def _room(
+    reader: Reader, folders: Sequence[str], images: Sequence[BootEntry]
+) -> tuple[tuple[str, str], ...]:
+    """An image is built beside the one that it takes the place of."""
+    found: tuple[tuple[str, str], ...] = ()
+    for folder in folders:
+        here = [reader.stat(i.source) for i in images if i.source.startswith(f"{folder}/EFI/")]
+        found += room_facts(reader, folder, max((s.size for s in here if s), default=0))
+    return found
 
 
 def _facts(reader: Reader, folders: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -157,124 +152,21 @@ def _foreign(state: BootState, wish: BootWish) -> tuple[str, ...]:
     words = state.configured if state.configured is not None else ()
     if not words and normal:
         words = normal[0].args
-    return edit(words, remove=_spelled(wish.owned), add=())
-
-
-def _spelled(args: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys([*args, *(kernel_form(a) for a in args)]))
-
-
-def _conflict(wish: BootWish, base: Sequence[str]) -> tuple[BootProblem, ...]:
-    gone = {w for pattern in wish.absent for w in matching(base, pattern)}
-    theirs = hugepage_words([w for w in base if w not in gone])
-    ours = hugepage_words(wish.args)
-    if not ours or not theirs or theirs == ours:
-        return ()
-    message = f"hugepages are configured by others already: {join(theirs)}"
-    hint = "take them out there, or list them in boot.absent_kernel_args"
-    return (BootProblem("kernel-arg-conflict", message, hint, "hugepages"),)
-
-
-def _beyond_editing(error: ReconcileError) -> BootProblem:
-    return BootProblem("bootloader-unsupported", error.message, error.hint, error.where or CMDLINE)
+    return edit(words, remove=spelled(wish.owned), add=())
 
 
 def _edits(state: BootState, wish: BootWish, added: Sequence[str]) -> tuple[FileEdit, ...]:
     found = []
     for source in state.sources:
         if source.path == CMDLINE:
-            change = _line_for_new_kernels(state, source, wish, added)
+            change = line_for_new_kernels(state, source, wish, added, _DIALECT)
         else:
-            change = _entry_file(source, wish)
+            change = entry_file(source, wish, _DIALECT, wish.args)
         found += [change] if change else []
     return tuple(found)
 
 
-def _kept(state: BootState, wish: BootWish, added: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Arguments that become ours now and that an entry already has: from whom it will keep them."""
-    new = [a for a in added if not any(same(a, o) for o in wish.owned)]
-    found = {}
-    for entry in state.normal():
-        here = [a for a in new if any(same(a, t) for t in entry.args)]
-        if here or entry.source in wish.kept:
-            found[entry.source] = tuple(dict.fromkeys([*wish.kept.get(entry.source, ()), *here]))
-    return found
-
-
-def _still(kept: Mapping[str, tuple[str, ...]], added: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """What has to be remembered for a later undo: only of arguments that are ours from now on."""
-    left = {path: tuple(a for a in args if a in added) for path, args in kept.items()}
-    return {path: args for path, args in left.items() if args}
-
-
-def _entry_file(source: SourceFile, wish: BootWish) -> FileEdit | None:
-    """An entry. kernel-install may have made it with our arguments: those go like our own."""
-    kept = wish.kept.get(source.path, ())
-    ours = [a for a in wish.owned if a not in kept]
-    retired = [w for w in _retired(wish) if w not in _spelled(kept)]
-
-    def apply(text: str) -> str:
-        words = tokens(" ".join(_options(text)))
-        absent = [w for pattern in wish.absent for w in matching(words, pattern)]
-        return edit_options(text, [*absent, *retired], [kernel_form(a) for a in wish.args])
-
-    return edit_file(
-        source,
-        wish.owned_files.get(source.path),
-        strip=lambda text: edit_options(text, _spelled(ours), ()),
-        apply=apply,
-    )
-
-
-def _options(text: str) -> tuple[str, ...]:
-    from backends.formats.loader_entry import options
-
-    return options(text) or ()
-
-
-def _retired(wish: BootWish) -> list[str]:
-    return _spelled([a for a in wish.owned if not any(same(a, b) for b in wish.args)])
-
-
-def _line_for_new_kernels(
-    state: BootState, source: SourceFile, wish: BootWish, added: Sequence[str]
-) -> FileEdit | None:
-    owned = wish.owned_files.get(CMDLINE)
-    made_by_us = owned is not None and owned.before is None
-    if source.content is None or made_by_us:
-        return _made(state, source, wish, added) if added or made_by_us else None
-
-    def apply(text: str) -> str:
-        words = read_cmdline_file(text, ReadBy.UNCOMMENTED)
-        absent = [w for pattern in wish.absent for w in matching(words, pattern)]
-        new = [kernel_form(a) for a in added]
-        return edit_cmdline_file(text, absent, new, ReadBy.UNCOMMENTED)
-
-    def strip(text: str) -> str:
-        return edit_cmdline_file(text, _spelled(wish.owned), (), ReadBy.UNCOMMENTED)
-
-    return edit_file(source, owned, strip, apply)
-
-
-def _made(
-    state: BootState, source: SourceFile, wish: BootWish, added: Sequence[str]
-) -> FileEdit | None:
-    """A line of our own making: what the first normal entry has, and ours."""
-    normal = state.normal()
-    after = None
-    if added and normal:
-        words = [w for w in normal[0].args if not w.startswith(_GENERATED)]
-        absent = [w for pattern in wish.absent for w in matching(words, pattern)]
-        new = [kernel_form(a) for a in added]
-        after = (join(edit(words, [*absent, *_retired(wish)], new)) + "\n").encode(
-            "utf-8", "surrogateescape"
-        )
-    if after == source.content:
-        return None
-    return FileEdit(CMDLINE, source.content, None, after, source.mode)
-
-
 def _behind(entry: BootEntry, wish: BootWish) -> bool:
-    missing = [a for a in wish.args if not any(same(a, t) for t in entry.args)]
-    gone = [*_retired(wish), *wish.absent]
+    missing = [a for a in wish.args if not has(entry.args, a)]
+    gone = [*spelled(retired(wish)), *wish.absent]
     return bool(missing) or any(matching(entry.args, pattern) for pattern in gone)

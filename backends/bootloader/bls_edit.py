@@ -1,0 +1,164 @@
+"""Editing loader entries, and the line from which kernel-install makes those of kernels to come.
+
+systemd-boot hands the text of an entry to the kernel as it is; GRUB (``blscfg``) reads it as GRUB
+script first. Sources: Boot Loader Specification, kernel-install(8), GRUB's blscfg.c, and Fedora's
+20-grub.install, which copies the words of /etc/kernel/cmdline into new entries as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from backends.bootloader.in_place import edit_file
+from backends.bootloader.state import BootState, BootWish, FileEdit, SourceFile
+from backends.bootloader.wishes import absent_in, has, retired, spelled
+from backends.formats.cmdline import edit, join, tokens
+from backends.formats.kernel_arg import grub_form, kernel_form
+from backends.formats.kernel_cmdline_file import (
+    ReadBy,
+    as_one_line,
+    edit_cmdline_file,
+    read_cmdline_file,
+)
+from backends.formats.loader_entry import edit_options, values
+from backends.reader import Reader
+
+CMDLINE = "/etc/kernel/cmdline"
+_VENDOR = "/usr/lib/kernel/cmdline"
+# What a loader or kernel-install adds by itself, and GRUB's variables (tuned's plugin adds its
+# own again): not for /etc/kernel/cmdline.
+_GENERATED = ("initrd=", "BOOT_IMAGE=", "systemd.machine_id=", "$")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Who reads the words of an entry: GRUB's script lexer, or nobody before the kernel."""
+
+    grub: bool
+
+    def form(self, arg: str) -> str:
+        """The argument as it is written."""
+        return grub_form(arg) if self.grub else kernel_form(arg)
+
+    def words(self, text: str) -> tuple[str, ...]:
+        """The words of an entry as they are written, variables too."""
+        found = values(text, "options", grub=self.grub)
+        return tokens(" ".join(found[:1] if self.grub else found))
+
+
+def configured_line(reader: Reader, line: SourceFile) -> tuple[tuple[str, ...] | None, str]:
+    """What a kernel installed tomorrow gets, or None and why it cannot be told."""
+    if line.content is not None:
+        return read_cmdline_file(line.text, ReadBy.UNCOMMENTED), ""
+    vendor = reader.read_text(_VENDOR)
+    if vendor is not None:
+        return read_cmdline_file(vendor, ReadBy.UNCOMMENTED), ""
+    return None, f"{CMDLINE} does not exist: a new kernel would get the running command line"
+
+
+def kept(
+    places: Mapping[str, Sequence[str]], wish: BootWish, added: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Arguments that become ours now and that a file already has: it will keep them on undo."""
+    new = [a for a in added if not has(wish.owned, a)]
+    found = {}
+    for path, words in places.items():
+        here = [a for a in new if has(words, a)]
+        if here or path in wish.kept:
+            found[path] = tuple(dict.fromkeys([*wish.kept.get(path, ()), *here]))
+    return found
+
+
+def still(of: Mapping[str, tuple[str, ...]], added: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """What has to be remembered for a later undo: only of arguments that are ours from now on."""
+    left = {path: tuple(a for a in args if a in added) for path, args in of.items()}
+    return {path: args for path, args in left.items() if args}
+
+
+def entry_file(
+    source: SourceFile, wish: BootWish, dialect: Dialect, args: Sequence[str]
+) -> FileEdit | None:
+    """An entry with ``args``. kernel-install may have made it with our arguments: those go like
+    our own, but for those that it took from a line that had them before us."""
+    owned = wish.owned_files.get(source.path)
+    stays = wish.kept.get(source.path, () if owned else wish.kept.get(CMDLINE, ()))
+    ours = [a for a in wish.owned if a not in stays]
+    old = [w for w in spelled(retired(wish)) if w not in spelled(stays)]
+
+    def apply(text: str) -> str:
+        gone = [*absent_in(dialect.words(text), wish), *old]
+        return edit_options(text, gone, [dialect.form(a) for a in args], grub=dialect.grub)
+
+    def strip(text: str) -> str:
+        return edit_options(text, spelled(ours), (), grub=dialect.grub)
+
+    return edit_file(source, owned, strip, apply)
+
+
+def line_for_new_kernels(
+    state: BootState,
+    source: SourceFile,
+    wish: BootWish,
+    added: Sequence[str],
+    dialect: Dialect,
+) -> FileEdit | None:
+    """/etc/kernel/cmdline with ``added``; made where it is missing, for without it a new kernel
+    gets the running line, whatever that is."""
+    owned = wish.owned_files.get(CMDLINE)
+    if source.content is None:
+        return _made(state, source, wish, added, dialect) if added else None
+    untouched = owned is not None and sha256(source.content).hexdigest() == owned.after_sha256
+    if owned is not None and owned.before is None and untouched:
+        return _ours(source, wish, added, dialect)
+    ours = [a for a in wish.owned if a not in wish.kept.get(CMDLINE, ())]
+
+    def strip(text: str) -> str:
+        return edit_cmdline_file(text, spelled(ours), (), ReadBy.UNCOMMENTED)
+
+    return edit_file(source, owned, strip, lambda text: _line(text, wish, (), added, dialect))
+
+
+def _line(
+    text: str, wish: BootWish, remove: Sequence[str], added: Sequence[str], dialect: Dialect
+) -> str:
+    gone = [*absent_in(read_cmdline_file(text, ReadBy.UNCOMMENTED), wish), *remove]
+    new = [dialect.form(a) for a in added]
+    edited = edit_cmdline_file(text, gone, new, ReadBy.UNCOMMENTED)
+    if dialect.grub and edited != text:  # grubby reads the first line only, 20-grub.install all
+        return as_one_line(edited, ReadBy.UNCOMMENTED)
+    return edited
+
+
+def _ours(
+    source: SourceFile, wish: BootWish, added: Sequence[str], dialect: Dialect
+) -> FileEdit | None:
+    """The line that we made ourselves: it goes when nothing of ours is left to keep."""
+    after = None
+    if added:
+        text = _line(source.text, wish, spelled(retired(wish)), added, dialect)
+        after = text.encode("utf-8", "surrogateescape")
+    if after == source.content:
+        return None
+    return FileEdit(CMDLINE, source.content, None, after, source.mode)
+
+
+def _made(
+    state: BootState,
+    source: SourceFile,
+    wish: BootWish,
+    added: Sequence[str],
+    dialect: Dialect,
+) -> FileEdit | None:
+    """A line of our own making: what the default entry has, and ours."""
+    normal = state.normal()
+    first = next((e for e in normal if e.default), normal[0] if normal else None)
+    if first is None:
+        return None
+    entry = state.source(first.source)
+    words = dialect.words(entry.text) if entry else first.args
+    words = tuple(w for w in words if not w.startswith(_GENERATED))
+    gone = [*absent_in(words, wish), *spelled(retired(wish))]
+    line = join(edit(words, gone, [dialect.form(a) for a in added])) + "\n"
+    return FileEdit(CMDLINE, None, None, line.encode("utf-8", "surrogateescape"), source.mode)
