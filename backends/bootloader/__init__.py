@@ -12,6 +12,7 @@ from backends.bootloader.state import BootEdit, BootState, BootWish
 from backends.reader import Reader
 
 NAMES = {
+    "grub2": "grub2",
     "grub-mkconfig": "grub_mkconfig",
     "systemd-boot": "systemd_boot",
 }

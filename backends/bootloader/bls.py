@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 
 from backends.bootloader.state import BootEntry, SourceFile
 from backends.formats import loader_entry, pe
 from backends.formats.cmdline import tokens
 from backends.formats.grub_cfg import is_way_back
+from backends.formats.grub_words import GrubScriptError
 from backends.reader import Reader
 
 _COUNTER = re.compile(r"\+[0-9]+(-[0-9]+)?$")
@@ -20,28 +22,35 @@ def entry_id(name: str) -> str:
     return _COUNTER.sub("", name.rsplit(".", 1)[0])
 
 
-def type1(reader: Reader, folder: str, machine_id: str) -> list[tuple[SourceFile, BootEntry]]:
+def type1(
+    reader: Reader, folder: str, machine_id: str, grub: Mapping[str, str] | None = None
+) -> list[tuple[SourceFile, BootEntry]]:
     """The entries in ``folder``/loader/entries with their files. Entries of another machine, and
-    those that start no Linux kernel, are ``foreign``."""
+    those that start no Linux kernel, are ``foreign``. With ``grub`` (its variables) they are read
+    as GRUB reads them."""
     found = []
     for name in reader.list(f"{folder}/loader/entries"):
         path = f"{folder}/loader/entries/{name}"
         content, stat = reader.read_bytes(path), reader.stat(path)
         if name.endswith(".conf") and not name.startswith(".") and content is not None and stat:
             source = SourceFile(path, content, stat.mode)
-            found.append((source, _entry(source, name, machine_id)))
+            found.append((source, _entry(source, name, machine_id, grub)))
     return found
 
 
-def _entry(source: SourceFile, name: str, machine_id: str) -> BootEntry:
+def _entry(
+    source: SourceFile, name: str, machine_id: str, grub: Mapping[str, str] | None
+) -> BootEntry:
+    by_grub = grub is not None
+
     def first(key: str) -> str:
-        return next(iter(loader_entry.values(source.text, key)), "")
+        return next(iter(loader_entry.values(source.text, key, grub=by_grub)), "")
 
     kernel, owner = first("linux"), first("machine-id")
-    args = loader_entry.options(source.text) or ()
+    args, readable = _args(source.text, grub)
     title = first("title") or entry_id(name)
     kind = "normal"
-    if not kernel or (owner and machine_id and owner != machine_id):
+    if not (kernel and readable) or (owner and machine_id and owner != machine_id):
         kind = "foreign"
     elif is_way_back(title, entry_id(name), kernel, args):
         kind = "recovery"
@@ -51,9 +60,18 @@ def _entry(source: SourceFile, name: str, machine_id: str) -> BootEntry:
         args=tuple(a for a in args if not a.startswith(_ADDED)),
         kind=kind,
         kernel=kernel,
-        initrd=loader_entry.values(source.text, "initrd"),
+        initrd=loader_entry.values(source.text, "initrd", grub=by_grub),
         source=source.path,
     )
+
+
+def _args(text: str, grub: Mapping[str, str] | None) -> tuple[tuple[str, ...], bool]:
+    """The kernel's words, and whether GRUB reads them: what it stops at does not boot."""
+    try:
+        found = loader_entry.options(text, grub=grub is not None, variables=grub)
+    except GrubScriptError:
+        return (), False
+    return found or (), True
 
 
 def type2(reader: Reader, folder: str) -> list[BootEntry]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from backends.bootloader.in_place import edit_file
+from backends.bootloader.in_place import Edit, base_of, edit_file
 from backends.bootloader.state import BootState, BootWish, FileEdit, SourceFile
 from backends.bootloader.wishes import absent_in, has, retired, spelled
 from backends.formats.cmdline import edit, join, tokens
@@ -112,12 +112,20 @@ def line_for_new_kernels(
     untouched = owned is not None and sha256(source.content).hexdigest() == owned.after_sha256
     if owned is not None and owned.before is None and untouched:
         return _ours(source, wish, added, dialect)
+    return edit_file(
+        source, owned, _strip(wish), lambda text: _line(text, wish, (), added, dialect)
+    )
+
+
+def written_again(source: SourceFile, wish: BootWish) -> FileEdit:
+    """The line's same bytes, for the sake of a newer time stamp."""
+    base = base_of(source, wish.owned_files.get(CMDLINE), _strip(wish))
+    return FileEdit(CMDLINE, source.content, base, source.content, source.mode)
+
+
+def _strip(wish: BootWish) -> Edit:
     ours = [a for a in wish.owned if a not in wish.kept.get(CMDLINE, ())]
-
-    def strip(text: str) -> str:
-        return edit_cmdline_file(text, spelled(ours), (), ReadBy.UNCOMMENTED)
-
-    return edit_file(source, owned, strip, lambda text: _line(text, wish, (), added, dialect))
+    return lambda text: edit_cmdline_file(text, spelled(ours), (), ReadBy.UNCOMMENTED)
 
 
 def _line(

@@ -20,6 +20,7 @@ from backends.formats.rawtext import from_raw, to_raw
 from specs.errors import ReconcileError
 
 _SD_LINE = re.compile(r"[^\n\r]+")
+_VARIABLE = re.compile(r"(?<!\\)\$([A-Za-z0-9_]+)")
 _SD_KEY = re.compile(r"([^ \t]+)[ \t]+")
 
 
@@ -61,7 +62,14 @@ def options(
     found = values(text, "options", grub=grub)
     if not grub:
         return cmdline.tokens(" ".join(found))
-    return cmdline.tokens(kernel_line(words(found[0], variables))) if found else None
+    if not found:
+        return None
+    return cmdline.tokens(kernel_line(words(_filled(found[0], variables or {}), variables)))
+
+
+def _filled(text: str, variables: Mapping[str, str]) -> str:
+    """blscfg fills in ``$name`` as text (expand_val); only then GRUB reads it as script."""
+    return _VARIABLE.sub(lambda m: variables.get(m[1], m[0]), text)
 
 
 def edit_options(
