@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from backends import efi
 from backends.bootloader import NAMES, backend
 from backends.bootloader.state import BootProblem, BootState
 from backends.bootloader.unsupported import unsupported
@@ -25,7 +26,8 @@ def observe_boot(reader: Reader, loader: str = "auto") -> BootState:
     if not found:
         return BootState(UNKNOWN, (), running, problems=(_nothing_found(),))
     name = _strongest(reader, found)
-    return backend(name).read(reader, found[name])
+    state = backend(name).read(reader, found[name])
+    return with_problems(state, *_contradictions(reader, name))
 
 
 def running_arguments(reader: Reader) -> tuple[str, ...]:
@@ -52,12 +54,38 @@ def _declared(
 def _strongest(reader: Reader, found: dict[str, tuple[str, ...]]) -> str:
     """What booted this kernel beats what merely lies on the disk.
 
-    systemd-boot starts a kernel with ``initrd=`` on its line, GRUB with ``BOOT_IMAGE=``.
+    The loader says its name in LoaderInfo (systemd-boot(7); GRUB's bli module does so too). Where
+    nothing does: systemd-boot starts a kernel with ``initrd=`` on its line, GRUB with
+    ``BOOT_IMAGE=``.
     """
-    line = reader.read_text("/proc/cmdline") or ""
-    if "systemd-boot" in found and "BOOT_IMAGE=" not in line:
+    if "systemd-boot" in found and (_says_systemd_boot(reader) or not _by_grub(reader)):
         return "systemd-boot"
-    return next(name for name in ("grub2", "grub-mkconfig", "systemd-boot") if name in found)
+    if "grub2" in found and any("blscfg" in sentence for sentence in found["grub2"]):
+        return "grub2"
+    return next(name for name in ("grub-mkconfig", "grub2", "systemd-boot") if name in found)
+
+
+def _says_systemd_boot(reader: Reader) -> bool:
+    return (efi.loader_variable(reader, "LoaderInfo") or "").startswith("systemd-boot")
+
+
+def _by_grub(reader: Reader) -> bool:
+    return "BOOT_IMAGE=" in (reader.read_text("/proc/cmdline") or "")
+
+
+def _contradictions(reader: Reader, name: str) -> tuple[BootProblem, ...]:
+    """systemd-boot and GRUB one after the other: whose files count cannot be told from here."""
+    if not (name == "systemd-boot" and _says_systemd_boot(reader) and _by_grub(reader)):
+        return ()
+    return (
+        BootProblem(
+            "bootloader-unsupported",
+            "LoaderInfo says that systemd-boot ran, but BOOT_IMAGE= in /proc/cmdline is GRUB's",
+            'say which one starts this kernel: boot.loader = "systemd-boot", "grub2" or '
+            '"grub-mkconfig"',
+            where="boot.loader",
+        ),
+    )
 
 
 def _nothing_found() -> BootProblem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backends.bootloader.state import BootProblem
+from backends.formats import shell_assign
 from backends.reader import Reader
 
 
@@ -10,19 +11,51 @@ def unsupported(reader: Reader) -> BootProblem | None:
     """Why kernel arguments of this system must not be edited in place, or None.
 
     Sources: systemd-detect-virt(1) (/run/systemd/container), rpm-ostree(1) kargs, NixOS manual,
-    transactional-update(8).
+    transactional-update(8), Proxmox VE administration guide (Host Bootloader), kernelstub(1),
+    openSUSE's perl-bootloader and sdbootutil, Xen's 20_linux_xen.
     """
     if reader.exists("/run/systemd/container") or reader.exists("/.dockerenv"):
         return _problem("this is a container: its kernel belongs to the host", "run it on the host")
     if reader.exists("/run/ostree-booted") or reader.exists("/ostree/repo"):
         return _problem(
             "ostree deployments own the kernel arguments here",
-            "use: rpm-ostree kargs --append=ARG (bootc: a file in /usr/lib/bootc/kargs.d)",
+            "run rpm-ostree kargs with --append-if-missing= for each of: ARGS "
+            "(bootc: a file in /usr/lib/bootc/kargs.d of the image)",
         )
     if os_release(reader).get("ID") == "nixos":
         return _problem(
             "NixOS generates its boot entries",
-            "set boot.kernelParams in configuration.nix and run: nixos-rebuild boot",
+            "add ARGS to boot.kernelParams in configuration.nix and run: nixos-rebuild boot",
+        )
+    return _xen(reader) or _owned_by_a_tool(reader)
+
+
+def _owned_by_a_tool(reader: Reader) -> BootProblem | None:
+    """Tools that write the entries anew from a source of their own."""
+    if reader.exists("/etc/kernel/proxmox-boot-uuids"):
+        return _proxmox(reader)
+    if reader.exists("/etc/kernelstub/configuration") and _program(reader, "kernelstub"):
+        return _problem(
+            "kernelstub owns the kernel arguments here (Pop!_OS)",
+            'run: kernelstub -a "ARGS" (it drops words that are there already: for two sizes of '
+            "hugepages give it the whole line with -o; -d shuffles what is left)",
+        )
+    if reader.exists("/run/mnt/ubuntu-boot"):
+        return _problem(
+            "snapd seals the kernel and its arguments here (Ubuntu with a TPM)",
+            "its gadget snap allows arguments or does not: snap set system system.kernel."
+            'cmdline-append="ARGS"',
+        )
+    kind = _loader_type(reader)
+    if kind == "none":
+        return _problem(
+            "LOADER_TYPE=none in /etc/sysconfig/bootloader: nobody is to manage the boot loader",
+            "set it to the loader that is there (grub2-efi, say), or add by hand: ARGS",
+        )
+    if _program(reader, "sdbootutil") and kind in ("grub2-bls", "systemd-boot"):
+        return _problem(
+            "sdbootutil writes the boot entries here",
+            "add ARGS to the line in /etc/kernel/cmdline, then run: sdbootutil update-all-entries",
         )
     if reader.exists("/usr/sbin/transactional-update") and _read_only_root(reader):
         return _problem(
@@ -30,6 +63,41 @@ def unsupported(reader: Reader) -> BootProblem | None:
             "run reconcile inside: transactional-update shell",
         )
     return None
+
+
+def _proxmox(reader: Reader) -> BootProblem:
+    """proxmox-boot-tool copies kernels and entries to ESPs that are not mounted."""
+    by_grub = "BOOT_IMAGE=" in (reader.read_text("/proc/cmdline") or "")
+    where = (
+        "add ARGS to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub"
+        if by_grub
+        else "add ARGS to the first line of /etc/kernel/cmdline"
+    )
+    return _problem(
+        "proxmox-boot-tool writes the boot entries here, on partitions that are not mounted",
+        f"{where}, then run: proxmox-boot-tool refresh",
+    )
+
+
+def _xen(reader: Reader) -> BootProblem | None:
+    """In dom0 the IOMMU is the hypervisor's: VFIO has none, and intel_iommu= would do nothing."""
+    if "control_d" not in (reader.read_text("/proc/xen/capabilities", optional=True) or ""):
+        return None
+    return _problem(
+        "this system runs on the Xen hypervisor, which owns the IOMMU",
+        "boot the entry without Xen; or pass devices through with Xen itself: "
+        "GRUB_CMDLINE_XEN_DEFAULT in /etc/default/grub and xl pci-assignable-add",
+    )
+
+
+def _loader_type(reader: Reader) -> str | None:
+    """/etc/sysconfig/bootloader of openSUSE says which loader update-bootloader serves."""
+    text = reader.read_text("/etc/sysconfig/bootloader")
+    return shell_assign.evaluate([text], "LOADER_TYPE").text if text else None
+
+
+def _program(reader: Reader, name: str) -> bool:
+    return any(reader.exists(f"{folder}/{name}") for folder in ("/usr/bin", "/usr/sbin"))
 
 
 def _problem(message: str, hint: str) -> BootProblem:

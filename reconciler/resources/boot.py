@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from backends.bootloader import backend
 from backends.bootloader.state import (
@@ -68,7 +69,7 @@ class Boot:
         if not (args or owned or absent or ctx.owned.section(BOOT_FILES)):
             return Result(pending=_retired(ctx))
         state = ctx.state.boot
-        if stops := [_finding(p) for p in state.problems if p.refuse]:
+        if stops := [_finding(_with_arguments(p, args)) for p in state.problems if p.refuse]:
             return Result(findings=tuple(stops))
         wish = BootWish(
             args=tuple(a.arg for a in args),
@@ -118,6 +119,12 @@ def _finding(problem: BootProblem) -> Finding:
     severity = Severity.REFUSE if problem.refuse else Severity.WARN
     where = problem.where or "boot"
     return Finding(severity, problem.code, where, problem.message, problem.hint)
+
+
+def _with_arguments(problem: BootProblem, args: Sequence[ArgWish]) -> BootProblem:
+    """Where another tool has to do it: its command with the arguments in their place."""
+    line = join(a.arg for a in args) or "the arguments"
+    return replace(problem, hint=problem.hint.replace("ARGS", line))
 
 
 def _already(arg: str, args: Sequence[ArgWish]) -> Finding:
