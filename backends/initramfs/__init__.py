@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from backends import efi
+from backends.bootloader.room import shortage
 from backends.initramfs.state import Contents, InitramfsState, OwnFile
 from backends.reader import Reader
 from backends.steps import Step
@@ -63,7 +65,8 @@ def observe_initramfs(reader: Reader, inputs: Iterable[str] = ()) -> InitramfsSt
     if name is None:
         return InitramfsState(UNKNOWN, _evidence(found), blocked=_unclear(reader, found))
     state = generator(name).read(reader, found[name])
-    return replace(state, behind=_behind(reader, state.images, inputs))
+    behind = _behind(reader, state.images, inputs)
+    return replace(state, behind=behind, lacks_room=_lacks_room(reader, state))
 
 
 def _chosen(reader: Reader, found: Mapping[str, tuple[str, ...]]) -> str | None:
@@ -100,3 +103,13 @@ def _behind(reader: Reader, images: Sequence[str], inputs: Iterable[str]) -> tup
     made = {image: reader.stat(image) for image in images}
     newest = max(times) - _CLOCK_NS
     return tuple(image for image, stat in made.items() if stat and stat.mtime_ns < newest)
+
+
+def _lacks_room(reader: Reader, state: InitramfsState) -> str:
+    """An image is made beside the old one; kernel-install then copies it to where entries are."""
+    stats = [s for image in state.images if (s := reader.stat(image))]
+    largest = max((s.size for s in stats), default=0)
+    folders = {image.rpartition("/")[0] for image in state.images}
+    folders |= {f for f in efi.boot_folders(reader) if reader.list(f"{f}/loader/entries")}
+    found = (shortage(reader, folder, largest) for folder in sorted(folders))
+    return next((text for text in found if text), "")

@@ -37,5 +37,6 @@ class InitramfsState:
     evidence: tuple[str, ...]
     images: tuple[str, ...] = ()
     blocked: str = ""
+    lacks_room: str = ""
     recipes: tuple[tuple[str, ...], ...] = ()
     behind: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backends.bootloader.room import HINT
 from backends.initramfs import UNKNOWN, generator, own_paths
 from backends.initramfs.state import Contents
 from reconciler.model import Change, Claim, Effective, Finding, refuse
@@ -34,6 +35,9 @@ class Initramfs:
             return Result()
         if state.generator == UNKNOWN or state.blocked:
             return Result(findings=(_impossible(ctx),))
+        if state.lacks_room:
+            where = state.lacks_room.partition(" ")[0]
+            return Result(findings=(refuse("esp-full", where, state.lacks_room, HINT),))
         change = Change(
             id="initramfs",
             kind="initramfs",
