@@ -63,7 +63,7 @@ class Boot:
         args = merge(wishes.args)
         owned = tuple(ctx.owned.get(SECTION, "args") or ())
         absent = tuple(str(a) for a in ctx.spec.boot.absent_kernel_args)
-        findings = _forbidden(args, absent)
+        findings = [*_forbidden(args, absent), *_trial(ctx)]
         if any(f.severity is Severity.REFUSE for f in findings):
             return Result(findings=tuple(findings))
         if not (args or owned or absent or ctx.owned.section(BOOT_FILES)):
@@ -112,6 +112,16 @@ def _forbidden(args: Sequence[ArgWish], absent: Sequence[str]) -> list[Finding]:
         refuse("kernel-arg-forbidden", where, problem, "take it out of the spec")
         for arg, where in pairs
         if (problem := check_arg(arg))
+    ]
+
+
+def _trial(ctx: Context) -> list[Finding]:
+    """A permanent change is not what somebody asked for who wanted to try it once."""
+    if not ctx.spec.boot.trial:
+        return []
+    message = "trial boots are not in this version: the change would be permanent at once"
+    return [
+        refuse("trial-unsupported", "boot.trial", message, "set trial = false, or leave it out")
     ]
 
 

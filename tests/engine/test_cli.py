@@ -200,3 +200,12 @@ def test_a_plan_that_is_none(root: Path, tmp_path: Path, text: str) -> None:
     ran = run("--apply", saved, "--root", root)
     assert ran.code == 65
     assert "not a plan" in ran.err
+
+
+def test_a_trial_boot_is_not_made_permanent_instead(root: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "trial.toml"
+    spec.write_text('version = 1\n[boot]\ntrial = true\nkernel_args = ["iommu=pt"]\n')
+    ran = run("--apply", spec, "--root", root)
+    assert ran.code == 3
+    assert "trial-unsupported" in ran.out
+    assert not (root / "etc/default/grub.d/zz-reconcile.cfg").exists()
