@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -257,7 +258,8 @@ def _spawn(
     with contextlib.ExitStack() as stack:
         # sh resolves a path on this machine; inside a chroot the name is looked up after entering.
         program = sh.Command(path if place.enter is None else _any_program())
-        command = program(
+        start = partial(
+            program,
             *argv[1:],
             _env=env if place.enter else {**os.environ, **env},
             _in=stdin if stdin is not None else stack.enter_context(open(os.devnull)),
@@ -276,7 +278,14 @@ def _spawn(
             _out=heard.out if heard is not None else None,
             _err=heard.err if heard is not None else None,
         )
-        ended = _wait(command, timeout, watch)
+        try:
+            command = start()
+            ended = _wait(command, timeout, watch)
+        except (OSError, RuntimeError, sh.ForkException) as e:  # no process, or no thread for it
+            raise StepError(
+                f"{shlex.join(argv)} could not be run: {e}",
+                hint="the machine is short of processes or memory; run again",
+            ) from e
     if not ended:
         raise StepError(
             f"{shlex.join(argv)} did not end within {timeout:.0f} s and was killed",
@@ -303,14 +312,17 @@ def _wait(command: sh.RunningCommand, timeout: float, watch: Watch | None = None
             command.kill_group()
 
     timer = threading.Timer(timeout, kill)
-    timer.start()
     try:
+        timer.start()
         if watch is None:
             command.wait()
         else:
             _watched(command, watch)
     except sh.SignalException:
         pass  # told by the exit status
+    except RuntimeError:  # no thread for the timer: nothing runs that nobody watches
+        kill()
+        raise
     finally:
         timer.cancel()
     return not late.is_set()
