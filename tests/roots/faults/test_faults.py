@@ -1,6 +1,6 @@
 """Killed, full, broken: at every call that changes the host, nothing is torn, nothing is lost.
 
-$RECONCILE_FAULTS says how many faults are tried (default 40, chosen at random with the seed
+$RECONCILE_FAULTS says how many faults are tried (default 30, chosen at random with the seed
 $RECONCILE_FAULTS_SEED, default 1), or ``full``: every point with every kind of fault.
 $RECONCILE_FAULTS_CALLS (``rename,fsync``) looks at these system calls only.
 """
@@ -137,7 +137,7 @@ def bench(fresh_root: Fresh, tmp_path: Path) -> Bench:
 
 def chosen(faults: list[Fault]) -> list[Fault]:
     """All of them, or a sample that is the same every time."""
-    wanted = os.environ.get("RECONCILE_FAULTS") or "40"
+    wanted = os.environ.get("RECONCILE_FAULTS") or "30"
     if calls := os.environ.get("RECONCILE_FAULTS_CALLS"):
         faults = [fault for fault in faults if fault.point.call in calls.split(",")]
     if wanted == "full" or int(wanted) >= len(faults):
