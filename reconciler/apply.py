@@ -12,7 +12,7 @@ from typing import Any
 from backends.host import Host
 from backends.inverse import in_order, inverse
 from backends.steps import Step
-from reconciler.journal import Journal
+from reconciler.journal import Journal, JournalError
 from reconciler.model import Change, Plan
 from reconciler.ownership import Owned
 from specs.errors import ReconcileError
@@ -58,7 +58,8 @@ class Apply:
                 self._one(change)
             self._verify()
         self._mark_left_out()
-        self.journal.finish("done" if self.outcome.good else "failed")
+        with self._told():
+            self.journal.finish("done" if self.outcome.good else "failed")
         return self.outcome
 
     def _one(self, change: Change) -> None:
@@ -129,13 +130,15 @@ class Apply:
                 self._fail(change, ReconcileError("; ".join(f.message for f in news)))
         good = [c for c in waiting if self.outcome.results[c.id] == "done"]
         for change in good:
-            self.journal.claim(change.id, [c for c in change.claims if c.value is None])
-            self.journal.event("verified", change.id)
+            with self._told(change.id):
+                self.journal.claim(change.id, [c for c in change.claims if c.value is None])
+                self.journal.event("verified", change.id)
 
     def _fail(self, change: Change, error: ReconcileError) -> None:
         self.outcome.results[change.id] = "failed"
         self.outcome.errors[change.id] = f"{error} ({error.hint})" if error.hint else str(error)
-        self.journal.event("failed", change.id, error=str(error))
+        with self._told():
+            self.journal.event("failed", change.id, error=str(error))
         members = [c for c in self.plan.changes if change.group and c.group == change.group]
         undone = [c for c in members if c.id in self._undo] or [change]
         self._take_back(undone)
@@ -152,12 +155,24 @@ class Apply:
             except ReconcileError as e:
                 self.outcome.errors[f"undo: {step.preview()}"] = str(e)
         for change in changes:
-            self.journal.event("undone", change.id)
+            with self._told():
+                self.journal.event("undone", change.id)
+
+    @contextmanager
+    def _told(self, change: str = "") -> Iterator[None]:
+        """A journal that cannot be written must not keep the rest from being undone or told;
+        a change whose end it lacks counts as failed, and the next run looks at it again."""
+        try:
+            yield
+        except JournalError as e:
+            self.outcome.errors[change or "journal"] = str(e)
+            self.outcome.results.update({change: "failed"} if change else {})
 
     def _skip(self, change: Change, why: Sequence[str], text: str = "needs: ") -> None:
         self.outcome.results[change.id] = "skipped"
         self.outcome.errors[change.id] = text + ", ".join(why)
-        self.journal.event("skipped", change.id, because=list(why))
+        with self._told():
+            self.journal.event("skipped", change.id, because=list(why))
 
     def _mark_left_out(self) -> None:
         self.outcome.stopped = self._signal

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -21,8 +22,25 @@ from backends.steps import Step, WriteAttribute, step_from_json
 from reconciler import ownership
 from reconciler.model import Claim
 from reconciler.ownership import STATE_DIR, Owned
+from specs.errors import ReconcileError
 
 RUNS = f"{STATE_DIR}/runs"
+
+
+class JournalError(ReconcileError):
+    """What is about to be done, or what is owned, could not be written down."""
+
+
+@contextmanager
+def _writing(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        raise JournalError(
+            f"the journal cannot be written: {e.strerror or e}",
+            where=path,
+            hint="make room or repair that file system, then run again",
+        ) from e
 
 
 class Journal:
@@ -33,8 +51,9 @@ class Journal:
         self.owned = owned
         self._host = host
         folder = host.locate(f"{RUNS}/{run}")
-        files.make_folders(host.locate(STATE_DIR), 0o700)
-        files.make_folders(folder, 0o700)
+        with _writing(folder):
+            files.make_folders(host.locate(STATE_DIR), 0o700)
+            files.make_folders(folder, 0o700)
         self._path = os.path.join(folder, "journal.jsonl")
         self._plan = f"{RUNS}/{run}/plan.json"
 
@@ -62,8 +81,13 @@ class Journal:
             {"section": c.section, "key": c.key, "value": before.get(c.section, c.key)}
             for c in claims
         ]
-        self._note("claimed", change=change, claims=keys, was=was)
-        self._host.write_file(ownership.PATH, self.owned.to_bytes(), 0o600)
+        try:
+            self._note("claimed", change=change, claims=keys, was=was)
+            with _writing(ownership.PATH):
+                self._host.write_file(ownership.PATH, self.owned.to_bytes(), 0o600)
+        except JournalError:
+            self.owned = before
+            raise
 
     def step(self, change: str, index: int, step: Step, undo: Sequence[Step]) -> None:
         """A step is about to be performed."""
@@ -95,12 +119,14 @@ class Journal:
 
     def _note(self, event: str, **facts: Any) -> None:
         line = json.dumps({"event": event, **facts}) + "\n"
-        fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, line.encode())
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        with _writing(self._path):
+            fd = os.open(self._path, flags, 0o600)
+            try:
+                os.write(fd, line.encode())
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
 
 @dataclass(frozen=True, slots=True)
