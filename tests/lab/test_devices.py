@@ -9,7 +9,7 @@ from .conftest import Lab
 from .machines import NIC, NIC_TWIN, NVME_SRIOV
 from .tool import SPEC, Reconcile
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.story]
 
 VFS = tuple(f"{NVME_SRIOV[:-1]}{n}" for n in (1, 2))
 WANTED = f"""version = 1

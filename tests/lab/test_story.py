@@ -21,7 +21,7 @@ from .machines import documented
 from .report import Steps
 from .tool import SPEC
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.story]
 
 STORY = HERE / "story"
 EMPTY = "version = 1\n"

@@ -8,7 +8,7 @@ from tests.lab.conftest import Lab
 from tests.lab.guest import Guest
 from tests.lab.tool import SPEC, Reconcile
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.story]
 
 WANTED = """version = 1
 [cpu]
