@@ -7,7 +7,6 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Collection, Sequence
 
 from specs.errors import UsageError
-from specs.problems import did_you_mean
 
 FORMATS = ("text", "json", "markdown", "html")
 _OPERANDS = {
@@ -50,6 +49,8 @@ def one_mode(found: Sequence[str], operands: Sequence[str], known: Collection[st
 
 def unknown(words: Sequence[str], known: Collection[str]) -> UsageError:
     """The error for options that there are not."""
+    from specs.problems import did_you_mean  # with pydantic: not for every command line
+
     first = words[0].partition("=")[0]
     near = did_you_mean(first, known)
     hint = near or "reconcile --help lists the modes and options"
