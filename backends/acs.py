@@ -6,7 +6,7 @@ REQ_ACS_FLAGS in drivers/iommu/iommu.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from specs.record import Record
 
 _EXTENDED = 0x100  # PCI_CFG_SPACE_SIZE
 _ACS = 0x0D  # PCI_EXT_CAP_ID_ACS
@@ -14,8 +14,7 @@ _ACS = 0x0D  # PCI_EXT_CAP_ID_ACS
 _REQUIRED = {0x01: "SV", 0x04: "RR", 0x08: "CR", 0x10: "UF"}
 
 
-@dataclass(frozen=True, slots=True)
-class Acs:
+class Acs(Record):
     """``status``: on, off (there, not switched on), absent, unknown (config space not readable).
 
     ``missing`` names the flags that grouping asks for and that are not on.

@@ -8,11 +8,11 @@ look in firmware setup first. Names follow the pci.ids database.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from specs.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Chipset:
+class Chipset(Record):
     """``name`` for messages; ``source`` says who states that it has an IOMMU."""
 
     name: str

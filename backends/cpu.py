@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from backends.numa import node_cpus, parse_list, read_cpus
 from backends.reader import Reader
+from specs.record import Record
 from specs.values import CpuSet
 
 _CPU = "/sys/devices/system/cpu"
@@ -17,8 +17,7 @@ _EMPTY = CpuSet(())
 _FLAGS = frozenset({"vmx", "svm", "pse", "pdpe1gb", "hypervisor"})
 
 
-@dataclass(frozen=True, slots=True)
-class Cpu:
+class Cpu(Record):
     """One online CPU. None is "the kernel does not say". ``package`` are the CPUs of its socket
     and ``siblings`` its core's threads, itself among them; ``l3`` share its level 3 cache."""
 
@@ -33,8 +32,7 @@ class Cpu:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class CpuState:
+class CpuState(Record):
     """Every CPU of a host. ``nohz_full`` is None where the kernel has no CONFIG_NO_HZ_FULL;
     ``kernel_max`` is the highest CPU number it was built for; ``cpus`` are the online ones,
     ascending; ``flags`` are those of the first CPU that matter to passthrough."""
@@ -128,16 +126,14 @@ def _kind(reader: Reader, kind: str) -> CpuSet:
     return parse_list(reader.read_text(f"/sys/devices/{kind}/cpus") or "")
 
 
-@dataclass(frozen=True, slots=True)
-class _Core:
+class _Core(Record):
     socket: int | None
     die: int | None
     core: int | None
     siblings: CpuSet
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
+class _Shared(Record):
     """What has been read so far, by CPU number."""
 
     cores: dict[int, _Core]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from backends.reader import Reader
 from backends.steps import Expect
+from specs.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(Record):
     """The program that has ended: what it printed, and when it began (ns since the epoch)."""
 
     out: str

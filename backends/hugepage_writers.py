@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from backends.reader import Reader
+from specs.record import Record
 
 _FOLDERS = ("/etc/{}", "/run/{}", "/usr/local/lib/{}", "/usr/lib/{}")
 _SYSCTL = re.compile(r"^\s*-?\s*vm[./]nr_(?:overcommit_)?hugepages\w*\s*=\s*(\S+)", re.MULTILINE)
 _TMPFILES = re.compile(r"^\s*w\S*\s+(\S*hugepages\S*)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(Record):
     """A file, and the words in it that set a pool."""
 
     path: str

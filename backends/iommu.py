@@ -7,12 +7,12 @@ kernel-parameters.txt, virt-host-validate of libvirt.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from backends.acs import Acs, parse_acs
 from backends.chipsets import known_chipset
 from backends.pci import DEVICES, PciFunction, PciState, functions_in
 from backends.reader import Reader
+from specs.record import Record, field
 from specs.values import PciAddress
 
 GROUPS = "/sys/kernel/iommu_groups"
@@ -24,8 +24,7 @@ TABLES = "/sys/firmware/acpi/tables"
 MANAGED_DMA = frozenset({"pci-stub", "pcieport"})
 
 
-@dataclass(frozen=True, slots=True)
-class IommuGroup:
+class IommuGroup(Record):
     """Members are the PCI functions; ``others`` names members that are not (platform devices)."""
 
     number: int
@@ -35,13 +34,14 @@ class IommuGroup:
     others: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class IommuState:
+class IommuState(Record):
     """``tables`` holds those of DMAR, IVRS and IORT that firmware publishes; ``arguments`` are the
     IOMMU-related words of /proc/cmdline, in order. ``acs`` knows the ports at and above groups of
     several endpoints. ``vfio_users`` counts the functions that some program has open through
     vfio-pci; None where the kernel does not tell (vfio-pci built in, or not loaded).
     """
+
+    VOLATILE = frozenset({"vfio_users"})
 
     groups: Mapping[int, IommuGroup] = field(default_factory=dict)
     units: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class IommuState:
     arguments: tuple[str, ...] = ()
     unsafe_interrupts: bool = False
     acs: Mapping[PciAddress, Acs] = field(default_factory=dict)
-    vfio_users: int | None = field(default=None, metadata={"volatile": True})
+    vfio_users: int | None = None
 
     @property
     def active(self) -> bool:
@@ -196,8 +196,7 @@ def _vfio_users(reader: Reader) -> int | None:
     return max(0, int(text) - len(reader.list("/sys/module/vfio_pci/holders")))
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Record):
     """``status``: on | off-by-argument | possible | firmware | virtual-machine | none.
 
     ``argument`` is the kernel argument that keeps it off. ``possible`` means that tables are

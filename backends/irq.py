@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from backends.formats.cpumask import parse_mask
 from backends.formats.systemd_conf import environment
 from backends.numa import parse_list
 from backends.reader import Reader
+from specs.record import Record
 from specs.values import CpuSet
 
 IRQS = "/proc/irq"
@@ -21,8 +20,7 @@ _IRQBALANCE_FILES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Irq:
+class Irq(Record):
     """One interrupt. ``fixed``: the kernel keeps its affinity to itself (managed or per CPU);
     kernels before 6.12 do not show it and answer a write with EIO. ``hinted``: its driver asked
     for a place (affinity_hint), which a managed one's never does. ``names`` are those of its
@@ -35,8 +33,7 @@ class Irq:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Irqbalance:
+class Irqbalance(Record):
     """The daemon that spreads interrupts. ``banned`` is IRQBALANCE_BANNED_CPULIST where it is
     set; when it is not, irqbalance bans the isolated and nohz_full CPUs by itself."""
 
@@ -44,12 +41,13 @@ class Irqbalance:
     banned: CpuSet | None
 
 
-@dataclass(frozen=True, slots=True)
-class IrqState:
+class IrqState(Record):
     """Affinities. They come and go with devices and move under irqbalance: volatile."""
 
-    default: CpuSet | None = field(metadata={"volatile": True})
-    irqs: tuple[Irq, ...] = field(metadata={"volatile": True})
+    VOLATILE = frozenset({"default", "irqs"})
+
+    default: CpuSet | None
+    irqs: tuple[Irq, ...]
     irqbalance: Irqbalance
 
 

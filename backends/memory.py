@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from backends.numa import NODES, node_cpus, read_distances
 from backends.reader import Reader
+from specs.record import Record
 from specs.values import CpuSet
 
 HUGEPAGES = "/sys/kernel/mm/hugepages"
 _POOL = re.compile(r"hugepages-(\d+)kB\Z")
 _FIELD = re.compile(r"(?:Node \d+ )?(\w+(?:\(\w+\))?):\s+(\d+)")
 _UNITS = {"K": 1, "M": 1024, "G": 1024 * 1024, "T": 1024 * 1024 * 1024}
-_VOLATILE = {"volatile": True}  # moves by itself: no part of the state digest
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(Record):
     """The hugepages of one size, of the whole host or of one node. ``total`` counts surplus
     pages too; ``reserved`` (promised, not yet touched) is only kept for the whole host."""
+
+    VOLATILE = frozenset({"free", "surplus", "reserved"})
 
     size_kib: int
     node: int | None
     total: int
-    free: int = field(metadata=_VOLATILE)
-    surplus: int = field(metadata=_VOLATILE)
-    reserved: int = field(metadata=_VOLATILE)
+    free: int
+    surplus: int
+    reserved: int
 
     @property
     def in_use(self) -> int:
@@ -34,33 +34,34 @@ class Pool:
         return self.total - self.free + self.reserved
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Record):
     """One NUMA node. Sizes in KiB; ``distances`` by node number (10 is local), () if unknown."""
+
+    VOLATILE = frozenset({"free_kib"})
 
     number: int
     cpus: CpuSet
     distances: tuple[tuple[int, int], ...]
     total_kib: int
-    free_kib: int = field(metadata=_VOLATILE)
+    free_kib: int
 
     def distance(self, node: int) -> int | None:
         """ACPI SLIT distance to another node, None where the firmware does not say."""
         return dict(self.distances).get(node)
 
 
-@dataclass(frozen=True, slots=True)
-class HugetlbMount:
+class HugetlbMount(Record):
     """A mounted hugetlbfs and the page size it hands out, KiB."""
 
     path: str
     size_kib: int
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryState:
+class MemoryState(Record):
     """Memory of a host. ``pools`` are per size for the whole host, ``node_pools`` per node and
     size; ``default_kib`` is the size that a plain ``hugepages=`` or a plain mount means."""
+
+    VOLATILE = frozenset({"available_kib"})
 
     total_kib: int
     nodes: tuple[Node, ...]
@@ -68,7 +69,7 @@ class MemoryState:
     node_pools: tuple[Pool, ...]
     default_kib: int | None
     mounts: tuple[HugetlbMount, ...]
-    available_kib: int = field(metadata=_VOLATILE)
+    available_kib: int
 
     def pool(self, size_kib: int, node: int | None = None) -> Pool | None:
         """The pool of a size, of the whole host or of one node."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from backends.reader import Reader
+from specs.record import Record, field
 from specs.values import PciAddress
 
 SYSFS = "/sys/bus/pci"
@@ -21,8 +21,7 @@ _BDF = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
 _VIRTFN = re.compile(r"virtfn([0-9]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Sriov:
+class Sriov(Record):
     """The SR-IOV side of a physical function (drivers/pci/iov.c). Counts are numbers of VFs."""
 
     total: int
@@ -33,9 +32,10 @@ class Sriov:
     vf_device: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PciFunction:
+class PciFunction(Record):
     """One function. Ids are four lower-case hex digits without 0x; ``class_code`` is 0x + 6."""
+
+    VOLATILE = frozenset({"power_state"})
 
     address: PciAddress
     path: str
@@ -54,7 +54,7 @@ class PciFunction:
     boot_vga: bool = False
     reset_methods: tuple[str, ...] | None = None
     d3cold_allowed: bool | None = None
-    power_state: str = field(default="", metadata={"volatile": True})
+    power_state: str = ""
     slot: str | None = None
     sriov: Sriov | None = None
     physfn: PciAddress | None = None
@@ -113,8 +113,7 @@ class PciFunction:
         return str(self.address).rsplit(".", 1)[0]
 
 
-@dataclass(frozen=True, slots=True)
-class PciState:
+class PciState(Record):
     """Every PCI function of the host, in address order."""
 
     functions: Mapping[PciAddress, PciFunction] = field(default_factory=dict)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from backends.reader import Reader
+from specs.record import Record, field
 
 # Debian and Arch; Fedora and openSUSE; a file that update-pciids fetched.
 PLACES = ("/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids", "/usr/share/pci.ids")
@@ -66,8 +66,7 @@ def read_names(reader: Reader, wanted: Iterable[str] = ()) -> PciNames:
     return PciNames()
 
 
-@dataclass(frozen=True, slots=True)
-class NameTable:
+class NameTable(Record):
     """The names of the functions that a host has: vendors by id, devices by ``vendor:device``."""
 
     vendors: Mapping[str, str] = field(default_factory=dict)

@@ -10,11 +10,11 @@ import errno
 import os
 import stat as stat_module
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from specs.errors import ReconcileError
+from specs.record import Record
 
 # What a vanished, sleeping or odd sysfs attribute answers with; all mean "nothing to read here".
 _ABSENT = frozenset(
@@ -50,8 +50,7 @@ class CaptureError(ReconcileError):
     exit_code = 65
 
 
-@dataclass(frozen=True, slots=True)
-class FileStat:
+class FileStat(Record):
     """stat(2) of a path, symlinks followed. ``device`` is ``MAJ:MIN`` of the containing device."""
 
     kind: str  # file | dir | block | char | fifo | socket
@@ -64,8 +63,7 @@ class FileStat:
     ino: int
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Record):
     """A program that has ended: argv, exit status, stdout and stderr as text."""
 
     argv: tuple[str, ...]
@@ -334,7 +332,13 @@ class RecordingReader:
     def stat(self, path: str) -> FileStat | None:
         """See Reader."""
         found = self.inner.stat(path)
-        self._note(path, "stat", None if found is None else asdict(found))
+        self._note(
+            path,
+            "stat",
+            None
+            if found is None
+            else {name: getattr(found, name) for name in FileStat.__struct_fields__},
+        )
         return found
 
     def read_range(self, path: str, offset: int, size: int) -> bytes | None:

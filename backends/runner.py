@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from specs.record import Record
 
 SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -13,8 +14,7 @@ _CLONE_NEWNS = 0x00020000  # unshare(2)
 _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000  # mount(2)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Record):
     """A place to run programs: its root, search path, and what the child does before exec."""
 
     root: str

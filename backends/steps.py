@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from specs.record import Record, field
 
-@dataclass(frozen=True, slots=True)
-class WriteFile:
+
+class WriteFile(Record):
     """Put ``content`` at ``path``: temporary file beside it, fsync, rename, fsync of the folder.
 
     An existing file keeps its owner and extended attributes; ``mode`` is what it has afterwards.
@@ -33,8 +33,7 @@ class WriteFile:
         return f"write {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveFile:
+class RemoveFile(Record):
     """Remove ``path``; it is no error when it is gone already. Then ``folders`` that are empty."""
 
     path: str
@@ -50,8 +49,7 @@ class RemoveFile:
         return f"remove {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class RenameFile:
+class RenameFile(Record):
     """fsync ``source``, rename it over ``path`` (rename(2): old or new, never torn).
 
     ``again`` is the program that makes ``source``: of a file that is too big to keep, undo makes
@@ -72,8 +70,7 @@ class RenameFile:
         return f"rename {self.source} to {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class WriteAttribute:
+class WriteAttribute(Record):
     """Write ``value`` to a sysfs or procfs file with one write(2); it must exist already.
 
     The kernel may block in it (a driver's teardown): it is done in a child that has ``timeout``
@@ -106,8 +103,7 @@ class WriteAttribute:
         return f"write {self.value.strip() or 'newline'} to {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(Record):
     """What a generated file must look like after the program that made it has ended.
 
     ``kind`` names the check (see backends.checks); ``like`` is the older file to compare with.
@@ -131,8 +127,7 @@ class Expect:
         return out
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Record):
     """Run a program (argv, no shell) and require exit status 0.
 
     ``touches`` names files it may replace, so that their bytes are kept before; ``regenerates``
@@ -163,8 +158,7 @@ class Run:
         return shlex.join(self.argv)
 
 
-@dataclass(frozen=True, slots=True)
-class DefineDomain:
+class DefineDomain(Record):
     """Make ``xml`` the persistent definition of a libvirt domain. It holds no secrets: those of
     the present definition are merged back when the step is performed.
 

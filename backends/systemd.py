@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from backends.formats.systemd_conf import merged_list
 from backends.numa import parse_list
 from backends.reader import Reader
+from specs.record import Record
 from specs.values import CpuSet
 
 CGROUPS = "/sys/fs/cgroup"
@@ -37,16 +36,14 @@ _MANAGER_FOLDERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Record):
     """A file that sets something, and the CPUs that it sets."""
 
     path: str
     cpus: CpuSet
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Record):
     """AllowedCPUs= of one slice or scope. ``configured`` is what all files together say (None:
     nothing), ``files`` which ones say it; ``running`` is cpuset.cpus of its cgroup (None: the
     controller is off there, so it may use every CPU)."""
@@ -57,18 +54,19 @@ class Slice:
     running: CpuSet | None
 
 
-@dataclass(frozen=True, slots=True)
-class SystemdState:
+class SystemdState(Record):
     """``booted``: systemd is the service manager (sd_booted(3)); ``cpuset``: cgroup v2 offers
     the cpuset controller, without which AllowedCPUs= does nothing; ``manager_affinity`` are the
     files with CPUAffinity= for everything that systemd starts; ``running`` those of SERVICES
     that have processes."""
 
+    VOLATILE = frozenset({"running"})
+
     booted: bool
     cpuset: bool
     slices: tuple[Slice, ...]
     manager_affinity: tuple[Setting, ...]
-    running: frozenset[str] = field(metadata={"volatile": True})
+    running: frozenset[str]
 
     def slice(self, unit: str) -> Slice | None:
         """The state of one slice or scope."""

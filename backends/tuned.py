@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backends.formats.systemd_conf import environment
 from backends.reader import Reader
+from specs.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class TunedState:
+class TunedState(Record):
     """``profile`` is the active one ("" for none). ``cmdline`` are the kernel arguments that it
     has put on every boot entry, "" where its profile sets none."""
 

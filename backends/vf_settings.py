@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from backends.pci import PciState
 from backends.reader import Reader
+from specs.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class VfSettings:
+class VfSettings(Record):
     """Of one VF; None where the driver does not tell."""
 
     mac: str | None = None

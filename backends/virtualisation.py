@@ -6,16 +6,14 @@ kernel (names that begin with IR- are remapped), Documentation/driver-api/vfio.r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backends.reader import Reader
+from specs.record import Record
 
 IRQS = "/sys/kernel/irq"
 _PROBED = 24  # the IO-APIC's lines: one of them is enough to tell
 
 
-@dataclass(frozen=True, slots=True)
-class VirtState:
+class VirtState(Record):
     """``kvm_module`` is kvm_intel, kvm_amd or empty; ``vfio`` says how vfio-pci is there: loaded,
     module, missing, or unknown; ``remapping`` None: the kernel does not show it."""
 

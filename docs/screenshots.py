@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler import capture
@@ -29,6 +29,7 @@ from reconciler.resources import own_paths
 from reconciler.session import Session
 from reconciler.source import Source
 from reconciler.starter.give import give
+from specs.record import replace
 
 REPO = Path(__file__).parents[1]
 IMAGES = REPO / "docs/images"

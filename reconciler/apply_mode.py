@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 
 from backends import lock
 from backends.host import Host
@@ -18,6 +17,7 @@ from reconciler.render.progress import watch_of
 from reconciler.session import Session
 from reconciler.source import Source
 from specs.errors import ReconcileError
+from specs.record import replace
 
 
 class StalePlan(ReconcileError):

@@ -96,7 +96,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The console script. Returns the exit code; a traceback means a bug."""
+    """Run one command. Returns the exit code; a traceback means a bug."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
         args = parse(arguments)
@@ -115,6 +115,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output has gone: say nothing more, and let the flush at exit be quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def console() -> NoReturn:
+    """The console script: ``main``, then the end without taking the interpreter apart.
+
+    Freeing every module costs a tenth of an in-sync plan and does nothing that the kernel does not
+    do; all that must reach somebody is flushed first.
+    """
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or 1
+    os._exit(code)
 
 
 def report(error: ReconcileError) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
+from specs.record import Record
+
 
 def plain(value: Any) -> Any:
-    """JSON-ready form of a state. Fields marked ``metadata={"volatile": True}`` are left out."""
+    """JSON-ready form of a state. What a record calls ``VOLATILE`` is left out."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, str):
@@ -20,8 +21,12 @@ def plain(value: Any) -> Any:
         return value.hex()
     if isinstance(value, Enum):
         return value.value
-    if is_dataclass(value) and not isinstance(value, type):
-        return _dataclass(value)
+    if isinstance(value, Record):
+        return {
+            name: plain(getattr(value, name))
+            for name in value.__struct_fields__
+            if name not in value.VOLATILE
+        }
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -29,16 +34,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted((plain(v) for v in value), key=str)
     return str(value)  # specs.values print canonically
-
-
-def _dataclass(value: Any) -> Any:
-    if type(value).__module__.startswith("specs.values"):
-        return str(value)
-    return {
-        f.name: plain(getattr(value, f.name))
-        for f in fields(value)
-        if not f.metadata.get("volatile")
-    }
 
 
 def digest(value: Any) -> str:

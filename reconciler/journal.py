@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -23,6 +22,7 @@ from reconciler import ownership
 from reconciler.model import Claim
 from reconciler.ownership import STATE_DIR, Owned
 from specs.errors import ReconcileError
+from specs.record import Record
 
 RUNS = f"{STATE_DIR}/runs"
 
@@ -129,8 +129,7 @@ class Journal:
                 os.close(fd)
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(Record):
     """A run as its journal tells it, events in order. A torn last line is left out."""
 
     run: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from backends.steps import Step
+from specs.record import Record, field
 
 
 class Effective(str, Enum):
@@ -26,8 +26,7 @@ class Severity(str, Enum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Record):
     """A safety result, as data. ``where`` is a spec path (``device[0]``) or a host path."""
 
     severity: Severity
@@ -62,8 +61,7 @@ def note(code: str, where: str, message: str, hint: str = "") -> Finding:
     return Finding(Severity.NOTE, code, where, message, hint)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Record):
     """What reconcile will own once a change is done: ``section`` and ``key`` name the thing in the
     ownership record, ``value`` (JSON) says what stood there before and what was put there.
 
@@ -77,8 +75,7 @@ class Claim:
     settled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Record):
     """One difference between wanted and observed, and the steps that end it.
 
     ``requires`` names changes that must be done and verified first. Changes of one ``group`` are
@@ -123,8 +120,7 @@ class Change:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Record):
     """Configured, but not in effect before a reboot or a VM restart."""
 
     object: str
@@ -142,8 +138,7 @@ class Pending:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Unchanged:
+class Unchanged(Record):
     """Something declared that is already so, and why it needs nothing."""
 
     object: str
@@ -151,8 +146,7 @@ class Unchanged:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record):
     """What apply would do, in order; equal inputs give an equal plan.
 
     ``observed`` is the state that it was computed from: saved with a plan, so that a stale one can
@@ -172,7 +166,7 @@ class Plan:
     spec_content: dict[str, Any] = field(default_factory=dict)
     documents: dict[str, str] = field(default_factory=dict)
     base_dir: str = "/"
-    observed: Any = field(default=None, compare=False)
+    observed: Any = None
     names: Mapping[str, str] = field(default_factory=dict)
     contents: Mapping[str, bytes | None] = field(default_factory=dict)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from backends.bootloader.detect import observe_boot
 from backends.bootloader.state import BootState
@@ -28,10 +27,10 @@ from backends.vf_settings import Settings, observe_vf_settings
 from backends.virtualisation import VirtState, observe_virtualisation
 from reconciler import ownership
 from reconciler.ownership import Owned
+from specs.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class OwnPath:
+class OwnPath(Record):
     """A file that reconcile may create: what is there now. ``content`` None: nothing."""
 
     content: bytes | None
@@ -39,19 +38,21 @@ class OwnPath:
     missing_folders: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Record):
     """Which machine this is, and which boot of it."""
+
+    VOLATILE = frozenset({"boot_id"})
 
     hostname: str
     machine_id: str
     kernel: str
-    boot_id: str = field(metadata={"volatile": True})
+    boot_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class HostState:
+class HostState(Record):
     """Everything that any plan may depend on, observed once."""
+
+    VOLATILE = frozenset({"names", "system"})
 
     identity: Identity
     pci: PciState
@@ -74,8 +75,8 @@ class HostState:
     own_files: Mapping[str, OwnPath]
     owned: Owned
     # Names are for people: no decision depends on them.
-    names: NameTable = field(metadata={"volatile": True})
-    system: str = field(metadata={"volatile": True})
+    names: NameTable
+    system: str
 
     def file(self, path: str) -> OwnPath:
         """What is at a path that reconcile may own. Raises KeyError for any other path."""

@@ -9,13 +9,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from backends.bootloader.state import OwnedFile
 from backends.reader import Reader
 from reconciler.model import Claim
 from specs.errors import ReconcileError
+from specs.record import Record, field
 
 STATE_DIR = "/var/lib/reconcile"
 PATH = f"{STATE_DIR}/owned.json"
@@ -25,8 +25,7 @@ FILES = "files"
 BOOT_FILES = "boot-files"
 
 
-@dataclass(frozen=True, slots=True)
-class Owned:
+class Owned(Record):
     """The record, by section (``files``, ``kernel-args``, ``devices`` …) and key."""
 
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

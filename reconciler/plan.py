@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 from backends.steps import DefineDomain, RemoveFile, WriteFile
@@ -13,6 +12,7 @@ from reconciler.model import Change, Finding, Plan, Severity
 from reconciler.observe import HostState
 from reconciler.resources import initramfs, resources
 from reconciler.resources.base import Context, Wishes
+from specs.record import replace
 
 _RANK = {Severity.REFUSE: 0, Severity.WARN: 1, Severity.NOTE: 2}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from backends.files import read_regular
 from reconciler import trust
@@ -17,6 +16,7 @@ from reconciler.resources.base import Context
 from reconciler.source import Source
 from specs.errors import ReconcileError, SpecError, SpecProblem
 from specs.load import LoadedSpec, load
+from specs.record import Record, replace
 from specs.select import select
 from specs.spec import HostSpec
 
@@ -31,8 +31,7 @@ def without_secrets(content: bytes, path: str) -> bytes:
     return domain_xml.strip(text, where=path).encode("utf-8", "surrogateescape")
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Record):
     """What is wanted (``spec`` and the files that it names), and where to look."""
 
     spec: HostSpec

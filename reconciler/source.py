@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
 
 from backends.host import NO_LIBVIRT, Host
 from backends.reader import Reader
+from specs.record import Record
 
 DEFAULT_URI = "qemu:///system"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Record):
     """Where facts come from: a host (live or a tree), or a capture (``host`` is None)."""
 
     reader: Reader

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from specs.record import Record
 
 
 class ReconcileError(Exception):
@@ -30,8 +30,7 @@ class UsageError(ReconcileError):
     exit_code = 64
 
 
-@dataclass(frozen=True, order=True)
-class SpecProblem:
+class SpecProblem(Record, order=True):
     """One mistake in one spec file. ``line`` and ``column`` count from 1; 0 is "unknown"."""
 
     file: str

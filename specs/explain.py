@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from specs.paths import Loc, path_text
 from specs.problems import did_you_mean
+from specs.record import Record
 from specs.values.base import quoted, toml_kind
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(Record):
     """One problem at a path; ``at_key`` says that the key itself is wrong, not its value."""
 
     loc: Loc

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, WrapValidator
 
 from specs.problems import did_you_mean, problem
+from specs.record import Record
 from specs.values import CpuSet, MemorySize
 from specs.values.base import refusal
 
@@ -35,8 +35,7 @@ Items = Annotated[tuple[T, ...], Field(strict=False)]
 """A TOML array, kept as a tuple."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Record):
     """Metadata of a ``str`` field: what it must match; ``expected`` completes "expected ..."."""
 
     pattern: str

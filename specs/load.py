@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -18,6 +17,7 @@ from specs.gather import Gathered
 from specs.merge import Merged
 from specs.paths import parse_path, path_text
 from specs.problems import did_you_mean
+from specs.record import Record
 from specs.references import Reference, reference_problems
 from specs.source import Source, Unreadable, read_source
 from specs.spec import HostSpec
@@ -29,8 +29,7 @@ _CONSEQUENCES = ("missing", "spec")
 """Kinds of problems that may come from a file that could not be read."""
 
 
-@dataclass(frozen=True)
-class LoadedSpec:
+class LoadedSpec(Record):
     """A valid spec and where it came from.
 
     ``files`` are in the order of merging, ``path`` last; ``base_dir`` is the folder of ``path``;
@@ -42,7 +41,7 @@ class LoadedSpec:
     files: tuple[str, ...]
     digest: str
     base_dir: str
-    _merged: Merged = field(repr=False, compare=False)
+    _merged: Merged
 
     def locate(self, where: str) -> tuple[str, int, int]:
         """File, line and column (from 1) of a path such as ``vm[0].devices[1]``."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from specs.paths import Loc
+from specs.record import Record
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -16,8 +16,7 @@ _NESTED = ("array", "inline_table", "dotted_key")
 _KEYS = ("bare_key", "quoted_key", "dotted_key")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Record):
     """Rows and columns as tree-sitter counts them (from 0, in bytes) of the key or header, and of
     the value."""
 

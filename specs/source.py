@@ -6,13 +6,13 @@ import errno
 import os
 import re
 import stat
-from dataclasses import dataclass
 from typing import Any
 
 import tomli
 
 from specs.errors import SpecError, SpecProblem
 from specs.paths import Loc, path_text
+from specs.record import Record
 from specs.values.base import quoted
 
 LARGEST = 4 << 20
@@ -30,8 +30,7 @@ class Unreadable(Exception):
     """The path does not lead to a file that can be read; ``args[0]`` says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Record):
     """A parsed file. ``identity`` tells files apart whatever path leads to them."""
 
     path: str

@@ -8,7 +8,6 @@ script first. Sources: Boot Loader Specification, kernel-install(8), GRUB's blsc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 
 from backends.bootloader.in_place import Edit, base_of, edit_file
@@ -24,6 +23,7 @@ from backends.formats.kernel_cmdline_file import (
 )
 from backends.formats.loader_entry import edit_options, values
 from backends.reader import Reader
+from specs.record import Record
 
 CMDLINE = "/etc/kernel/cmdline"
 _VENDOR = "/usr/lib/kernel/cmdline"
@@ -32,8 +32,7 @@ _VENDOR = "/usr/lib/kernel/cmdline"
 _GENERATED = ("initrd=", "BOOT_IMAGE=", "systemd.machine_id=", "$")
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Record):
     """Who reads the words of an entry: GRUB's script lexer, or nobody before the kernel."""
 
     grub: bool

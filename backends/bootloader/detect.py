@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from backends import efi
 from backends.bootloader import NAMES, backend
 from backends.bootloader.state import BootProblem, BootState
 from backends.bootloader.unsupported import unsupported
 from backends.formats.cmdline import tokens
 from backends.reader import Reader
+from specs.record import replace
 
 UNKNOWN = "unknown"
 

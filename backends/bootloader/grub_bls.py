@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from backends.bootloader.bls import type1
 from backends.bootloader.bls_edit import (
@@ -50,6 +49,7 @@ from backends.formats.cmdline import edit, tokens
 from backends.formats.kernel_cmdline_file import ReadBy, read_cmdline_file
 from backends.reader import Reader
 from specs.errors import ReconcileError
+from specs.record import replace
 
 NAME = "grub2"
 FOLDER = "/boot"

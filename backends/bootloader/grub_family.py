@@ -6,15 +6,13 @@ and openSUSE's packages have ``grub2-`` and /boot/grub2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backends.reader import Reader
+from specs.record import Record
 
 _BINS = ("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/sbin", "/bin")
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Record):
     """One naming: ``grub-`` in /boot/grub or ``grub2-`` in /boot/grub2."""
 
     name: str

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from backends.steps import Step
+from specs.record import Record, field
 
 
-@dataclass(frozen=True, slots=True)
-class BootEntry:
+class BootEntry(Record):
     """One thing that the boot loader can start.
 
     ``args`` are the kernel arguments as the kernel will get them, less those that the loader
@@ -27,8 +26,7 @@ class BootEntry:
     default: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(Record):
     """A text that boot configuration comes from. ``content`` None: it does not exist (yet)."""
 
     path: str
@@ -41,8 +39,7 @@ class SourceFile:
         return (self.content or b"").decode("utf-8", "surrogateescape")
 
 
-@dataclass(frozen=True, slots=True)
-class BootProblem:
+class BootProblem(Record):
     """Why this boot configuration cannot be managed (``refuse``) or what is odd about it."""
 
     code: str
@@ -52,8 +49,7 @@ class BootProblem:
     refuse: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class BootState:
+class BootState(Record):
     """The three truths of a kernel command line: running, configured, and next (``entries``).
 
     ``running`` is /proc/cmdline less what the loader added; ``configured`` is what the source
@@ -84,8 +80,7 @@ class BootState:
         return tuple(e for e in self.entries if e.kind == "normal")
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedFile:
+class OwnedFile(Record):
     """What stood in a file before reconcile first changed it, and what reconcile wrote last.
 
     ``folders`` had to be created for it: they go again with it when they are empty.
@@ -97,8 +92,7 @@ class OwnedFile:
     folders: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BootWish:
+class BootWish(Record):
     """What is wanted of every normal entry.
 
     ``args`` in this order; ``absent`` (NAME or NAME=VALUE) gone; ``owned`` are arguments that
@@ -115,8 +109,7 @@ class BootWish:
     kept: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class FileEdit:
+class FileEdit(Record):
     """A file's new content (None: removed).
 
     ``base`` is what it holds without anything of ours: what undo brings back. Where nobody edited
@@ -130,8 +123,7 @@ class FileEdit:
     mode: int = 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class BootEdit:
+class BootEdit(Record):
     """How to get from the state to the wish: source files, then the steps that take them over.
 
     ``added`` are the arguments that will be ours afterwards; ``already`` those of the wish that

@@ -8,7 +8,6 @@ systemd-boot(7), kernel-install(8), Boot Loader Specification.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from backends import efi
 from backends.bootloader.bls import type1, type2
@@ -37,6 +36,7 @@ from backends.bootloader.wishes import beyond_editing, conflict, has, retired, s
 from backends.formats.cmdline import CmdlineError, edit, matching
 from backends.formats.loader_entry import LoaderEntryError
 from backends.reader import Reader
+from specs.record import replace
 
 _PROGRAM = "EFI/systemd/systemd-bootx64.efi"
 _DIALECT = Dialect(grub=False)

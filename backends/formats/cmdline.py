@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from backends.formats.rawtext import from_raw, to_raw
 from specs.errors import ReconcileError
+from specs.record import Record
 
 MAX_BYTES = 2047
 """COMMAND_LINE_SIZE of x86 without its NUL (arch/x86/include/asm/setup.h); the rest is cut."""
@@ -195,16 +195,14 @@ def _inserted(spans: _Spans, index: int, new: list[str], last: int | None) -> Sp
     return at, at, join(new)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(Record):
     """Which words go, and which new ones come before the word at a place."""
 
     gone: frozenset[int]
     new: Mapping[int, list[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(Record):
     """One group of added words: the old words that go, and where the new ones come."""
 
     gone: frozenset[int]

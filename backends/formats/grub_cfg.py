@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from backends.formats import cmdline
 from backends.formats.grub_words import Command, expand, kernel_line, parse, source_of
+from specs.record import Record
 
 _LINUX = {"linux", "linux16", "linuxefi"}
 _INITRD = {"initrd", "initrd16", "initrdefi"}
@@ -23,8 +23,7 @@ _WAY_BACK = {"single", "recovery", "rescue", "emergency", "systemd.unit=rescue.t
 _WAY_BACK_ID = re.compile(r"-recovery-|-rescue\b")
 
 
-@dataclass(frozen=True, slots=True)
-class MenuEntry:
+class MenuEntry(Record):
     """One ``menuentry``. ``path`` are the ids of the submenus around it.
 
     ``kernel`` is the path on GRUB's device, None if the entry starts no Linux; ``args`` are the
@@ -43,8 +42,7 @@ class MenuEntry:
     recovery: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GrubCfg:
+class GrubCfg(Record):
     """A grub.cfg: its entries in order, ``set default=`` values (variables as ``${name}``), and
     whether entries come from loader entry files too (``blscfg``)."""
 

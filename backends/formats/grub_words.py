@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from specs.errors import ReconcileError
+from specs.record import Record
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _VARIABLE = rf"\$(?:({_NAME}|[0-9]+|[?#*@])|\{{({_NAME}|[0-9]+|[?#*@])\}})"
@@ -41,8 +42,7 @@ class GrubScriptError(ReconcileError):
     """Text that GRUB's lexer or parser would not accept, with the line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Record):
     """A piece of a word: text, or a variable's name. ``quoted`` keeps a value in one word."""
 
     text: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from specs.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Keyboard:
+class Keyboard(Record):
     """A full keyboard. ``path`` is its place under /sys, as the kernel prints it (no /sys)."""
 
     name: str

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from backends.formats import cmdline
 from backends.formats.grub_words import kernel_line, words
 from backends.formats.joined import edit_joined, joined_text
 from backends.formats.rawtext import from_raw, to_raw
 from specs.errors import ReconcileError
+from specs.record import Record
 
 _SD_LINE = re.compile(r"[^\n\r]+")
 _VARIABLE = re.compile(r"(?<!\\)\$([A-Za-z0-9_]+)")
@@ -28,8 +28,7 @@ class LoaderEntryError(ReconcileError):
     """An entry whose options cannot be edited so that the boot loader reads them as wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Record):
     """One line: ``start`` is the line's, the value is ``text[value_start:value_end]``."""
 
     key: str

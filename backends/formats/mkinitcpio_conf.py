@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from backends.formats import cmdline
 from backends.formats.rawtext import from_raw, to_raw
@@ -15,13 +14,13 @@ from backends.formats.shell_assign import ShellAssignError
 from backends.formats.shell_script import parse
 from backends.formats.shell_statements import Assign, Effect, Script
 from backends.formats.shell_words import Lit, literal_text
+from specs.record import Record
 
 _WORD = re.compile(r"[^ \t\n]+")
 _NAME = re.compile(r"[A-Za-z0-9_.+@-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(Record):
     text: str
     start: int
     end: int

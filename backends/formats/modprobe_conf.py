@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from backends.formats import cmdline
 from backends.formats.rawtext import Lines
 from specs.errors import ReconcileError
+from specs.record import Record
 
 VERBS = ("alias", "blacklist", "install", "options", "remove", "softdep", "weakdep")
 _LINE = re.compile(r"(?:[^\\\n]+|\\.)+|\\\Z", re.DOTALL)
@@ -24,8 +24,7 @@ class ModprobeConfError(ReconcileError):
     """A name that cannot stand in a modprobe.d file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(Record):
     """One directive. ``module`` has ``_`` for ``-`` (of an alias: its pattern as written)."""
 
     verb: str

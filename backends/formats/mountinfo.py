@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from specs.record import Record
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Record):
     """One line of mountinfo. ``device`` is ``MAJ:MIN``; paths are unescaped."""
 
     device: str
@@ -29,8 +29,7 @@ class Mount:
         return next((o[len(name) + 1 :] for o in self.options if o.startswith(name + "=")), None)
 
 
-@dataclass(frozen=True, slots=True)
-class TableEntry:
+class TableEntry(Record):
     """A line of fstab (spec, file, vfstype, options) or crypttab (volume, device, options)."""
 
     source: str

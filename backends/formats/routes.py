@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
+
+from specs.record import Record
 
 _UP = 0x1  # RTF_UP, include/uapi/linux/route.h
 _REJECT = 0x200  # RTF_REJECT
@@ -15,8 +16,7 @@ Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Record):
     """Where packets to ``network`` leave. A multipath route is several of these."""
 
     network: Network

@@ -9,21 +9,20 @@ Editing is in ``shell_edit``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from backends.formats.rawtext import from_raw, to_raw
 from backends.formats.shell_script import parse
 from backends.formats.shell_statements import Assign
 from backends.formats.shell_values import Text, Variables, flatten
 from specs.errors import ReconcileError
+from specs.record import Record
 
 
 class ShellAssignError(ReconcileError):
     """A shell file that cannot be edited safely, or a value that cannot be written into one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Record):
     """A variable's value; ``text`` is None where it cannot be told, and ``reason`` says why."""
 
     text: str | None

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from backends.formats import cmdline
@@ -20,6 +19,7 @@ from backends.formats.shell_assign import ShellAssignError, appending, escape_do
 from backends.formats.shell_script import parse
 from backends.formats.shell_statements import Assign, Effect, Script
 from backends.formats.shell_values import Run, Text, Unknown, Variables, flatten
+from specs.record import Record
 
 MARK = "# added by reconcile"
 """Ends a line that ``edit_words`` appended; a carriage return behind it is part of the comment."""
@@ -32,8 +32,7 @@ class _BeyondReach(Exception):
     """The change cannot be made where the value stands; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Record):
     """A file read behind earlier ones, and the written-out value of the variable of interest."""
 
     script: Script

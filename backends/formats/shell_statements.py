@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 from backends.formats.rawtext import Lines
 from backends.formats.shell_words import Lit, Piece
+from specs.record import Record
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Record):
     """``name=value``. ``start`` to ``end`` is the whole word; ``sure`` is False where a condition
     decides; ``elements`` are the words of a bash array; ``append`` stands for ``+=``."""
 
@@ -28,8 +28,7 @@ class Assign:
     elements: tuple[tuple[Piece, ...], ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Record):
     """Something else that may change the variables ``names`` (None: any of them).
 
     ``fails`` says that a POSIX sh stops at this line or runs something nobody meant.
@@ -44,8 +43,7 @@ class Effect:
 Statement: TypeAlias = Assign | Effect
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Record):
     """What was read. ``stop`` is where reading ended, None if all was understood. ``known`` are
     the spans of comments and of sure assignments: names elsewhere are used in unknown ways."""
 

@@ -7,11 +7,11 @@ hundred thousand ``X="$X a"`` lines stays linear; only the value that is asked f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from backends.formats.shell_statements import Assign, Effect, Script
 from backends.formats.shell_words import Lit, Piece, Var, walk
+from specs.record import Record
 
 LIMIT = 1 << 20
 """Values of more letters or parts than this are not written out."""
@@ -24,8 +24,7 @@ INHERITED = frozenset({
 """Variables a shell has without any file assigning them: unknown, not empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Record):
     """Known text. ``owner`` is the assignment it stands in, None for text from outside."""
 
     text: str
@@ -36,16 +35,14 @@ class Text:
     script: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Record):
     """Text that cannot be told. ``key`` is equal for equal unknowns."""
 
     reason: str
     key: tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Record):
     """The whole value of another node."""
 
     node: Node
@@ -54,8 +51,7 @@ class Ref:
 Atom: TypeAlias = "Text | Unknown | Ref"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
+class Node(Record, eq=False):
     """One value. ``empty`` is None where unknown; ``size`` counts letters and parts (capped).
     ``tops`` are the parts of the assignment's word that the atoms stand for."""
 
@@ -66,8 +62,7 @@ class Node:
     is_set: bool | None = True
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Record):
     """A stretch of a written-out value, and the part of the outermost word that it is in."""
 
     atom: Text | Unknown

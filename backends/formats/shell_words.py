@@ -8,8 +8,9 @@ this module does not know becomes ``Dyn``, or ``NotUnderstood`` where even its e
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from specs.record import Record
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 _MAX_DEPTH = 30
@@ -38,8 +39,7 @@ class NotUnderstoodError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Lit:
+class Lit(Record):
     """Literal text. ``quote`` is ``'``, ``"`` or empty; the source is ``raw[start:end]``."""
 
     text: str
@@ -53,8 +53,7 @@ class Lit:
         return self.end - self.start == len(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Var:
+class Var(Record):
     """``$name``, ``${name}`` or ``${name:+word}`` (``op`` one of - + = ? with or without :)."""
 
     name: str
@@ -65,8 +64,7 @@ class Var:
     word: tuple[Piece, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Dyn:
+class Dyn(Record):
     """What only a running shell knows; ``assigns`` if it can change variables."""
 
     reason: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from backends import efi
@@ -16,6 +15,7 @@ from backends.bootloader.room import shortage
 from backends.initramfs.state import Contents, InitramfsState, OwnFile
 from backends.reader import Reader
 from backends.steps import Step
+from specs.record import replace
 
 NAMES = {
     "initramfs-tools": "initramfs_tools",

@@ -8,7 +8,6 @@ in place by its preset, since what signs it goes by its name.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from backends.formats.mkinitcpio_conf import array_words
 from backends.formats.shell_assign import evaluate
@@ -16,6 +15,7 @@ from backends.initramfs.expect import expect_made_again, list_image
 from backends.initramfs.state import Contents, InitramfsState, OwnFile
 from backends.reader import Reader
 from backends.steps import RenameFile, Run, Step
+from specs.record import Record
 
 DROP_IN = "/etc/mkinitcpio.conf.d/reconcile.conf"
 PROGRAM = "/usr/bin/mkinitcpio"
@@ -23,8 +23,7 @@ PRESETS = "/etc/mkinitcpio.d"
 _ASIDE = ".reconcile"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Record):
     """One image of one preset. ``plain``: its command is known without running a shell."""
 
     image: str

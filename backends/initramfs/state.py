@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from specs.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class OwnFile:
+class OwnFile(Record):
     """A whole file of ours."""
 
     path: str
@@ -14,8 +13,7 @@ class OwnFile:
     mode: int = 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Record):
     """What must be in every image, and what must have gone from it.
 
     ``modules`` are driver names, ``files`` and ``gone`` host paths of files copied into it.
@@ -26,8 +24,7 @@ class Contents:
     gone: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class InitramfsState:
+class InitramfsState(Record):
     """``images`` are the paths of the images that boot; ``blocked`` says why they cannot be made
     again here (empty: they can). ``recipes`` are the argv, up to the name of the image, that make
     one image each (empty: one command makes all). ``behind``: images older than files of ours.

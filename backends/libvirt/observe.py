@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from backends.libvirt import script
 from backends.libvirt.state import DomainState, LibvirtState
 from backends.reader import CaptureError, Done, NeedsRoot, Reader
+from specs.record import Record
 
 NOT_ASKED = "none"
 TIMEOUT = 120.0  # a cold capabilities cache makes libvirt probe every QEMU binary first
@@ -120,8 +120,7 @@ def _names(reader: Reader, folder: str) -> list[str]:
 # -- what came back
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
+class _Listed(Record):
     uuid: str
     name: str
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from specs.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class DomainState:
+class DomainState(Record):
     """One domain. ``inactive`` is its persistent definition, None for a transient domain; ``live``
     is what runs now, None when nothing does. Neither has secrets in it."""
+
+    VOLATILE = frozenset({"live"})
 
     name: str
     uuid: str
@@ -18,7 +19,7 @@ class DomainState:
     managed_save: bool
     snapshots: bool
     inactive: str | None
-    live: str | None = field(default=None, metadata={"volatile": True})
+    live: str | None = None
 
     @property
     def active(self) -> bool:
@@ -26,8 +27,7 @@ class DomainState:
         return self.state != "shut off"
 
 
-@dataclass(frozen=True, slots=True)
-class LibvirtState:
+class LibvirtState(Record):
     """What was seen through one connection.
 
     ``reason`` is ``""`` when available, else a stable word: not-asked, no-virsh, no-daemon,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from backends.needs.carriers import Carriers, Unresolved, Use
 from backends.needs.console import Seat, observe_seat, seat_uses
@@ -11,24 +10,24 @@ from backends.needs.network import Network
 from backends.needs.storage import Storage
 from backends.pci import PciState
 from backends.reader import Reader
+from specs.record import Record, field
 from specs.values import PciAddress
 
 __all__ = ["Needs", "Unresolved", "Use", "observe_needs"]
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Record):
     """Uses by function (bridges above a carrier have its uses too), and what stayed unknown.
 
     ``passing`` holds what comes and goes while nothing is reconfigured: the SSH session, and most
     of what only forbids taking the function away at this moment.
     """
 
+    VOLATILE = frozenset({"passing"})
+
     uses: Mapping[PciAddress, tuple[Use, ...]] = field(default_factory=dict)
     unresolved: tuple[Unresolved, ...] = ()
-    passing: Mapping[PciAddress, tuple[Use, ...]] = field(
-        default_factory=dict, metadata={"volatile": True}
-    )
+    passing: Mapping[PciAddress, tuple[Use, ...]] = field(default_factory=dict)
     seat: Seat = field(default_factory=Seat)
 
     def of(self, address: PciAddress, *, critical: bool | None = None) -> tuple[Use, ...]:

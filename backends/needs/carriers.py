@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from backends.pci import functions_in
+from specs.record import Record
 from specs.values import PciAddress
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Use:
+class Use(Record, order=True):
     """A use that the host makes of a function.
 
     ``kind``: mount, swap, boot, fstab, crypttab, pool, journal, default-route, only-address,
@@ -46,8 +45,7 @@ class Use:
         return words[self.kind].format(self.detail)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Unresolved:
+class Unresolved(Record, order=True):
     """Something the host needs whose carrier is not known; ``area`` is storage or network."""
 
     area: str
@@ -62,8 +60,7 @@ class Unresolved:
         return base_class not in ("03", "04", "06", "0b", "12", "40")
 
 
-@dataclass(frozen=True, slots=True)
-class Carriers:
+class Carriers(Record):
     """The functions that carry something; reasons in ``unknown`` mean there may be more."""
 
     functions: frozenset[PciAddress] = frozenset()

@@ -7,12 +7,12 @@ drivers/video/fbdev, kernel/module (refcnt, holders).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from backends.formats.input_devices import parse_keyboards
 from backends.needs.carriers import Carriers, Use, carried_by
 from backends.pci import PciFunction, PciState, functions_in
 from backends.reader import Reader
+from specs.record import Record
 from specs.values import PciAddress
 
 DRM = "/sys/class/drm"
@@ -20,29 +20,28 @@ FRAMEBUFFERS = "/sys/class/graphics"
 _FIRMWARE = ("efi", "simple", "vesa", "vga", "offb", "ofdrm")
 
 
-@dataclass(frozen=True, slots=True)
-class Display:
+class Display(Record):
     """A display-class function. ``connected`` names connectors with a monitor, ``active`` those
     that show a picture now. Without a DRM driver both are empty: ``known`` is False."""
+
+    VOLATILE = frozenset({"connected", "active", "users"})
 
     address: PciAddress
     boot_vga: bool
     known: bool
-    connected: tuple[str, ...] = field(metadata={"volatile": True})
-    active: tuple[str, ...] = field(metadata={"volatile": True})
-    users: int = field(metadata={"volatile": True})
+    connected: tuple[str, ...]
+    active: tuple[str, ...]
+    users: int
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Record):
     """A keyboard and the functions it hangs on; none for PS/2 and other platform devices."""
 
     name: str
     functions: tuple[PciAddress, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Framebuffer:
+class Framebuffer(Record):
     """A /dev/fbN. ``firmware`` ones (efifb, simpledrm) draw on memory of a card that they do not
     name, and may hold its BARs."""
 
@@ -56,8 +55,7 @@ class Framebuffer:
         return not self.functions or self.driver.lower().startswith(_FIRMWARE)
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(Record):
     """Everything a person at the machine may use. ``serial`` names consoles that are no screen."""
 
     displays: tuple[Display, ...] = ()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from specs.record import Record
 from specs.values import CpuSet, PageSize
 from specs.vm import Vm
 
 
-@dataclass(frozen=True, slots=True)
-class VmDemand:
+class VmDemand(Record):
     """One VM. ``vcpupin`` by vCPU; ``vcpus`` is None where nothing says how many there are;
     ``nodes`` are those that its memory must come from (numatune); ``devices`` says on which node
     each of its devices is, where that is known."""
@@ -51,8 +50,7 @@ class VmDemand:
         return tuple(pins)
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Record):
     """What an existing domain has of its own, for what the spec leaves alone."""
 
     vcpus: int | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from backends.cpu import CpuState
@@ -15,13 +14,13 @@ from reconciler.budget.suggest import suggest_isolated, suggest_pins
 from reconciler.budget.vm_checks import pins_toml
 from specs.cpu import Cpu as CpuTable
 from specs.hugepages import Hugepages
+from specs.record import Record
 from specs.values import CpuSet, PageSize
 
 _DESCRIBED = ("isolcpus", "nohz_full", "rcu_nocbs")
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(Record):
     """A table as it would stand in a spec, and the kernel arguments that it accounts for.
     Planning the table on this host asks for exactly those arguments, in their present words."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from backends.formats.cmdline import hugepage_words, name_of, normal_name, value_of
 from backends.memory import MemoryState
 from reconciler.budget.words import older
 from reconciler.resources.base import ArgWish
 from specs.hugepages import Hugepages
+from specs.record import Record
 from specs.values import PageSize
 
 # hugepages=NODE:COUNT came with 5.16 (commit b5389086ad7b, "hugetlbfs: extend the definition of
@@ -17,8 +17,7 @@ from specs.values import PageSize
 _NODE_FORM = (5, 16)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Record):
     """How many pages of a size the host, or one node, is to have. ``where`` is a spec path."""
 
     size: PageSize

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backends.cpu import Cpu, CpuState
 from specs.cpu import Cpu as CpuTable
+from specs.record import Record
 from specs.values import CpuSet
 
 
-@dataclass(frozen=True, slots=True)
-class CpuSets:
+class CpuSets(Record):
     """Which CPUs are for what. ``reserved`` is what is not isolated when the spec does not say,
     and then empty on a host whose CPUs are not known (a tree without /sys)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 from backends.cpu import CpuState
@@ -13,11 +12,11 @@ from reconciler.budget.sets import CpuSets, nodes_of, split_cores
 from reconciler.budget.suggest import suggest_pins
 from reconciler.budget.words import are, cpus
 from reconciler.model import Finding, note, refuse, warn
+from specs.record import Record
 from specs.values import CpuSet
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(Record):
     """What pins are judged by. ``isolated``: declared, else what the kernel isolates now."""
 
     sets: CpuSets

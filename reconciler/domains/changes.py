@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import uuid as uuids
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from backends.formats import domain_xml
 from backends.libvirt import DomainState
 from backends.steps import DefineDomain
-from reconciler.domains.record import AUTOSTART, Record
+from reconciler.domains.record import AUTOSTART, Managed
 from reconciler.domains.wanted import spec_path
 from reconciler.model import Change, Effective
+from specs.record import Record
 
 GONE = "no longer in the spec"
 Line = tuple[str, str, str]  # sign, text, because
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Record):
     """A ``[[vm]]`` as far as its domain is concerned. ``withheld`` are properties that are
     declared, but not to be set yet; ``where`` is "" for a domain that the spec does not name."""
 
@@ -30,13 +29,13 @@ class Target:
     requires: frozenset[str] = frozenset()
 
 
-def existing(domain: DomainState, target: Target, record: Record | None) -> Change | None:
+def existing(domain: DomainState, target: Target, record: Managed | None) -> Change | None:
     """What ends the differences of a domain that is there; None when there are none.
 
     ``domain`` must have a persistent definition.
     """
     present = domain.inactive or ""
-    record = record or Record(domain.uuid, domain.name, present, domain.autostart)
+    record = record or Managed(domain.uuid, domain.name, present, domain.autostart)
     kept, ours = _split(present, target, record)
     base = domain_xml.restore(present, record.before, ours) if ours else present
     edited = domain_xml.edit(base, target.properties)
@@ -66,12 +65,12 @@ def existing(domain: DomainState, target: Target, record: Record | None) -> Chan
     )
 
 
-def undone(domain: DomainState, record: Record) -> Change | None:
+def undone(domain: DomainState, record: Managed) -> Change | None:
     """What gives back a domain that the spec no longer names."""
     return existing(domain, Target("", domain.name, {}), record)
 
 
-def _split(present: str, target: Target, record: Record) -> tuple[dict[str, str], list[str]]:
+def _split(present: str, target: Target, record: Managed) -> tuple[dict[str, str], list[str]]:
     """What stays owned, and the properties to give back: those that reconcile has set, nobody
     declares any more, and nobody has changed since."""
     declared = {*target.properties, *target.withheld}
@@ -83,7 +82,7 @@ def _split(present: str, target: Target, record: Record) -> tuple[dict[str, str]
     return kept, [key for key, value in left.items() if domain_xml.has(root, key, value)]
 
 
-def _autostart(domain: DomainState, target: Target, record: Record) -> bool | None:
+def _autostart(domain: DomainState, target: Target, record: Managed) -> bool | None:
     """The mark to set; None leaves it."""
     wanted = target.autostart
     if wanted is None and record.values.get(AUTOSTART) == _yes(domain.autostart):
@@ -101,7 +100,7 @@ def _autostart_lines(domain: DomainState, mark: bool | None, target: Target) -> 
     )
 
 
-def forgotten(record: Record) -> Change:
+def forgotten(record: Managed) -> Change:
     """Nothing of ours is left there, so there is nothing to own."""
     return Change(
         id=f"record:{record.uuid}",
@@ -116,7 +115,7 @@ def forgotten(record: Record) -> Change:
     )
 
 
-def removed(domain: DomainState, record: Record) -> Change:
+def removed(domain: DomainState, record: Managed) -> Change:
     """A domain that reconcile defined: the definition goes, a running VM goes on."""
     return Change(
         id=f"domain:{domain.name}",
@@ -137,7 +136,7 @@ def new(target: Target, definition: str, machine_id: str, path: str) -> Change:
     xml, uuid = identified(definition, f"{machine_id}/{target.name}")
     edited = domain_xml.edit(xml, target.properties)
     values = {d.key: d.after for d in edited.differences}
-    record = Record(uuid, target.name, xml, defined=True)
+    record = Managed(uuid, target.name, xml, defined=True)
     return Change(
         id=f"domain:{target.name}",
         kind="domain",

@@ -8,7 +8,7 @@ from backends.formats import domain_xml
 from backends.formats.domain_xml import DomainXmlError
 from backends.libvirt import DomainState, LibvirtState
 from reconciler.domains.changes import Target
-from reconciler.domains.record import Record
+from reconciler.domains.record import Managed
 from reconciler.model import Change, Finding, note, refuse, warn
 from reconciler.resources.base import Context
 from specs.vm import Vm
@@ -95,7 +95,7 @@ def state_findings(domain: DomainState, change: Change | None, where: str) -> It
         yield note("vm-snapshots", where, message, "apply again after reverting")
 
 
-def kept(domain: DomainState, record: Record) -> Finding:
+def kept(domain: DomainState, record: Managed) -> Finding:
     """A domain that reconcile defined and that cannot go without losing more than that."""
     what = "a saved state" if domain.managed_save else "snapshots"
     message = f"{domain.name} stays defined, because it has {what}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from backends.formats import domain_xml
 from backends.libvirt import DomainState
 from backends.steps import Run
 from reconciler.domains.changes import Target
 from reconciler.model import Change, Effective
+from specs.record import replace
 
 _OPTIONS = {
     "vcpupin": ("vcpupin", "--vcpu", "--cpulist"),

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from backends.formats import domain_xml
 from backends.libvirt import DomainState
 from reconciler.domains.changes import Target
-from reconciler.domains.record import AUTOSTART, Record
+from reconciler.domains.record import AUTOSTART, Managed
 from reconciler.model import Effective, Pending
 
 
-def pending(domain: DomainState, target: Target | None, record: Record | None) -> Iterator[Pending]:
+def pending(
+    domain: DomainState, target: Target | None, record: Managed | None
+) -> Iterator[Pending]:
     """Declared or owned properties in which what runs differs from what is defined: it keeps them
     until the VM is shut down and started again."""
     if domain.live is None or domain.inactive is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from backends.formats import domain_xml
 from backends.libvirt import DomainState
@@ -12,15 +11,15 @@ from reconciler.domains.changes import Target
 from reconciler.domains.functions import functions
 from reconciler.domains.live import at_once, live_pins
 from reconciler.domains.pending import pending
-from reconciler.domains.record import Record, records
+from reconciler.domains.record import Managed, records
 from reconciler.domains.wanted import Functions, given, wanted
 from reconciler.model import Change, Effective, Finding, Pending, Unchanged
 from reconciler.resources.base import Context
+from specs.record import Record
 from specs.vm import Vm
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record):
     """What one domain contributes to the plan."""
 
     changes: tuple[Change, ...] = ()
@@ -46,7 +45,7 @@ def outcomes(ctx: Context) -> list[Outcome]:
     return found
 
 
-def _vm(ctx: Context, index: int, vm: Vm, by_name: Functions, known: dict[str, Record]) -> Outcome:
+def _vm(ctx: Context, index: int, vm: Vm, by_name: Functions, known: dict[str, Managed]) -> Outcome:
     target = _target(ctx, index, vm, by_name)
     domain = ctx.state.libvirt.domain(vm.name)
     if domain is None:
@@ -95,7 +94,7 @@ def _waiting(vm: Vm, by_name: Functions) -> Iterator[Pending]:
             yield Pending(f"{vm.name} {key}", "given to the VM", "no IOMMU yet", Effective.REBOOT)
 
 
-def _absent(ctx: Context, vm: Vm, target: Target, known: dict[str, Record]) -> Outcome:
+def _absent(ctx: Context, vm: Vm, target: Target, known: dict[str, Managed]) -> Outcome:
     """A VM without a domain: renamed, to be defined, or just missing."""
     libvirt = ctx.state.libvirt
     renamed = [
@@ -119,7 +118,7 @@ def _absent(ctx: Context, vm: Vm, target: Target, known: dict[str, Record]) -> O
     )
 
 
-def _unnamed(ctx: Context, record: Record, named: set[str]) -> Outcome:
+def _unnamed(ctx: Context, record: Managed, named: set[str]) -> Outcome:
     """A domain that reconcile has changed and that the spec does not name (any more)."""
     domain = ctx.state.libvirt.by_uuid(record.uuid)
     if domain is None or domain.inactive is None:
@@ -136,7 +135,7 @@ def _unnamed(ctx: Context, record: Record, named: set[str]) -> Outcome:
     return Outcome((change,), tuple(found), tuple(pending(domain, None, record)))
 
 
-def _removed(domain: DomainState, record: Record) -> Outcome:
+def _removed(domain: DomainState, record: Managed) -> Outcome:
     if domain.managed_save or domain.snapshots:
         return Outcome(findings=(checks.kept(domain, record),))
     change = changes.removed(domain, record)

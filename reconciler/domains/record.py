@@ -7,19 +7,18 @@ a run is cut short, the record covers what was touched.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.model import Claim
 from reconciler.ownership import Owned
+from specs.record import Record, field
 
 SECTION = "domains"
 PROPERTIES = "domain-properties"
 AUTOSTART = "autostart"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Managed(Record):
     """One domain, by UUID. ``before`` is its definition without secrets from before the first
     change, ``autostart`` its mark; ``defined``: it did not exist, reconcile defined it.
     ``values`` are the properties that were changed, and to what."""
@@ -57,10 +56,10 @@ class Record:
         }
 
 
-def records(owned: Owned) -> dict[str, Record]:
+def records(owned: Owned) -> dict[str, Managed]:
     """Every record, by UUID."""
     return {
-        uuid: Record(
+        uuid: Managed(
             uuid=uuid,
             name=str(value["name"]),
             before=str(value["before"]),

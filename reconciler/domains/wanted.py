@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from backends.formats.domain_xml import Evdev, Hostdev, Shmem, Topology, Wanted
+from specs.record import Record
 from specs.vm import Vm
 from specs.vm_devices import Controller
 from specs.vm_devices import Evdev as EvdevTable
@@ -32,8 +32,7 @@ _PATHS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Record):
     """A PCI function that the spec gives a name: its address (of a VF: the one that it will
     have), and what a hostdev for it looks like. ``waits``: it cannot be given away yet;
     ``made_by`` are the changes that must be done before."""

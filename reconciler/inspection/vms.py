@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from backends.libvirt.state import DomainState
 from reconciler.inspection.model import VmPart
 from reconciler.observe import HostState
+from specs.record import Record
 
 
 def vms(state: HostState) -> tuple[VmPart, ...]:
@@ -18,8 +18,7 @@ def vms(state: HostState) -> tuple[VmPart, ...]:
 _KEYS = ("vcpu", "vcpupin", "emulatorpin", "memory", "hugepages", "numatune")
 
 
-@dataclass(frozen=True, slots=True)
-class _Definition:
+class _Definition(Record):
     """What of a definition concerns the host."""
 
     values: Mapping[str, str | None]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from backends.pci import PciFunction, PciState
 from reconciler.model import Finding, refuse
 from specs.device import Device, Selector
+from specs.record import Record
 from specs.values import PciAddress
 
 _LISTS = "reconcile --inspect lists the functions of this host"
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Record):
     """One device of the spec: its functions, first the ones asked for by themselves."""
 
     index: int
@@ -33,8 +32,7 @@ class Selection:
         return self.functions + self.siblings
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Record):
     """What tells functions apart besides sysfs now: identities that were recorded when they could
     still be seen (a function on vfio-pci shows no MAC address and no serial number)."""
 

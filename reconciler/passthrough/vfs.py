@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from backends.iommu import uses_kernel_dma
 from backends.pci import PciFunction, vf_addresses
@@ -13,12 +12,12 @@ from reconciler.passthrough.held import held
 from reconciler.passthrough.safety import blockers
 from reconciler.passthrough.select import find
 from reconciler.resources.base import Context
+from specs.record import Record
 from specs.sriov import Sriov
 from specs.values import PciAddress
 
 
-@dataclass(frozen=True, slots=True)
-class Fabric:
+class Fabric(Record):
     """One ``[[sriov]]`` table and the physical function that it selects here."""
 
     index: int

@@ -7,7 +7,6 @@ the telling must not be forgotten, so the change stays in the plan until both we
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from backends.bootloader.state import OwnedFile
 from backends.steps import RemoveFile, Step, WriteFile
@@ -15,13 +14,13 @@ from reconciler.model import Change, Claim
 from reconciler.ownership import digest, file_claim
 from reconciler.resources.base import Context
 from reconciler.resources.files import same_content
+from specs.record import Record, replace
 
 SECTION = "placement-files"
 _DUE = "placement-due"
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Record):
     """``wanted`` maps paths to contents (none: give back what is ours of ``paths``); ``tell`` are
     the steps after the files; ``settled`` says that the running program already follows them."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 from typing import IO
+
+from specs.record import Record
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Record):
     """Wraps text in SGR codes (ECMA-48) when ``colour`` is on."""
 
     colour: bool = False

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.model import Change, Claim, Effective, Finding, Pending, Unchanged
+from specs.record import Record, field
 
 if TYPE_CHECKING:
     from reconciler.observe import HostState
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from specs.spec import HostSpec
 
 
-@dataclass(frozen=True, slots=True)
-class ArgWish:
+class ArgWish(Record):
     """A kernel argument that something needs, and the spec path that asks for it.
 
     ``source`` says who wants it, for the order: boot, device, cpu, hugepages, then the user's own.
@@ -25,8 +24,7 @@ class ArgWish:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileWish:
+class FileWish(Record):
     """A whole file of ours. Its first comment line may name the spec; that line is not compared.
 
     ``in_initramfs``: the file acts from within the initramfs, so that must be made again.
@@ -42,8 +40,7 @@ class FileWish:
     claims: tuple[Claim, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Record):
     """What a resource wants from the parts of the machine that several resources share.
 
     ``early_modules`` are to be in the initramfs and loaded before the drivers of the host.
@@ -54,8 +51,7 @@ class Wishes:
     early_modules: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Record):
     """What a resource contributes to the plan."""
 
     changes: tuple[Change, ...] = ()
@@ -64,8 +60,7 @@ class Result:
     unchanged: tuple[Unchanged, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Record):
     """Everything a decision may depend on. ``base_dir`` is where the spec's relative paths start;
     ``documents`` holds the files that the spec names (domain definitions), by spec path."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from backends.bootloader import backend
 from backends.bootloader.state import (
@@ -40,6 +39,7 @@ from reconciler.model import (
 from reconciler.ownership import BOOT_FILES, digest, file_claim
 from reconciler.resources.base import ArgWish, Context, Result, Wishes
 from reconciler.resources.files import BOOT_GROUP
+from specs.record import replace
 
 SECTION = "kernel-args"
 

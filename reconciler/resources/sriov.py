@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from backends.pci import PciFunction
@@ -14,6 +13,7 @@ from reconciler.passthrough.vfs import Fabric
 from reconciler.resources.base import Context, FileWish, Result, Wishes
 from reconciler.resources.device import selected
 from reconciler.resources.files import change_id
+from specs.record import replace
 from specs.sriov import VirtualFunction
 from specs.values import PciAddress
 

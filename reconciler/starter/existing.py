@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from backends.formats.cmdline import name_of, value_of
 from backends.pci import PciFunction
@@ -12,12 +11,12 @@ from reconciler.inspection.model import VmPart
 from reconciler.inspection.vms import vms
 from reconciler.observe import HostState
 from reconciler.starter.toml import Value, table
+from specs.record import Record
 
 _IOMMU = ("iommu", "intel_iommu", "amd_iommu")
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Record):
     """A part of the spec that may go in as it is: ``what`` says it in words."""
 
     what: str

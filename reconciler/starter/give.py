@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from backends.memory import Pool
 from backends.pci import PciFunction
@@ -16,6 +15,7 @@ from reconciler.render.names import short_name
 from reconciler.starter.existing import identity
 from reconciler.starter.toml import Value, comment, table
 from specs.errors import ReconcileError
+from specs.record import Record
 from specs.values import CpuSet, PciAddress
 
 _MOST_VCPUS = 8
@@ -43,8 +43,7 @@ class NoSuchDevice(ReconcileError):
     exit_code = 64
 
 
-@dataclass(frozen=True, slots=True)
-class _Gift:
+class _Gift(Record):
     """What the VM gets. ``near`` is the device's node, None on a host of one node or none."""
 
     function: PciFunction

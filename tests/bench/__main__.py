@@ -11,7 +11,7 @@ from tests.bench.measure import count, ratio
 from tests.simulator.hosts import many_functions
 from tests.simulator.tree import TreeBuilder
 
-_MAIN = "import sys; from reconciler.cli import main; sys.exit(main())"
+_MAIN = "from reconciler.cli import console; console()"
 
 
 def main() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from backends.bootloader import grub_mkconfig
 from backends.bootloader.state import BootEdit, BootState, BootWish, OwnedFile
 from backends.formats.cmdline import hugepage_words, tokens
 from backends.reader import TreeReader
+from specs.record import replace
 from tests.formats.shells import names_in, source
 from tests.realworld import params
 from tests.simulator.hosts import debian, grub_cfg

@@ -39,7 +39,7 @@ class Nearly(TreeReader):
         found = super().stat(path)
         if found is None or self.size is None:
             return found
-        values = {name: getattr(found, name) for name in FileStat.__slots__}
+        values = {name: getattr(found, name) for name in FileStat.__struct_fields__}
         return FileStat(**{**values, "size": self.size})
 
 

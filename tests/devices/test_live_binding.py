@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from backends.libvirt import LibvirtState
 from backends.libvirt.state import DomainState
 from reconciler.observe import HostState
+from specs.record import replace
 from tests.devices.planning import device, drivers, host, plan_on, state_of
 from tests.simulator.host import Bench
 from tests.simulator.tree import TreeBuilder

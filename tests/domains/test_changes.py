@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from backends.formats import domain_xml
@@ -13,10 +11,11 @@ from reconciler.domains import changes
 from reconciler.domains.changes import Target
 from reconciler.domains.live import at_once, live_pins
 from reconciler.domains.pending import pending
-from reconciler.domains.record import PROPERTIES, Record, records
+from reconciler.domains.record import PROPERTIES, Managed, records
 from reconciler.domains.wanted import spec_path
 from reconciler.model import Change, Effective
 from reconciler.ownership import Owned
+from specs.record import replace
 
 XML = """<domain type='kvm'>
   <name>a</name>
@@ -176,6 +175,6 @@ def test_paths_in_the_spec() -> None:
 
 
 def test_a_record_without_a_domain_is_given_up() -> None:
-    record = Record(UUID, "a", XML, values=PINS)
+    record = Managed(UUID, "a", XML, values=PINS)
     owned = Owned().with_claims(record.claims(PINS))
     assert owned.with_claims(changes.forgotten(record).claims).sections == {}

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from reconciler.model import Change, Claim, Plan
 from reconciler.ownership import Owned, read
 from reconciler.recover import recover
 from reconciler.render.plan_json import from_json, to_json
+from specs.record import replace
 
 EMPTY = Plan(host={}, spec_path="/s.toml", spec_digest="sha256:0", state_digest="sha256:1")
 

@@ -6,13 +6,13 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from backends.libvirt import LibvirtState, observe_libvirt
 from backends.reader import CaptureReader, RecordingReader, TreeReader
+from specs.record import replace
 from tests.libvirt.daemon import Daemon, minimal
 
 pytestmark = pytest.mark.libvirt

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from backends.steps import RemoveFile, Run, Step, WriteAttribute, WriteFile
 from reconciler.model import Claim
 from reconciler.placement import interrupts, irqbalance, slices
 from reconciler.resources.cpu import RESOURCE
+from specs.record import replace
 from specs.values import CpuSet
 from tests.budget.hosts import codes
 from tests.resources.bench import Bench

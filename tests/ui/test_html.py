@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,6 +18,7 @@ from reconciler.inspection.after import after
 from reconciler.render.html.inspect_page import page
 from reconciler.render.html.markup import el
 from reconciler.render.html.plan_page import page as plan_page
+from specs.record import replace
 from specs.spec import HostSpec
 from tests.cli import run
 from tests.devices.planning import plan_on, state_of
@@ -102,9 +102,7 @@ def hostile(root: Path) -> Inspection:
     tree.write("/proc/cmdline", f"quiet {EVIL}\n")
     state = state_of(TreeReader(root))
     domain = DomainState(EVIL, "u", "running", True, True, False, False, DOMAIN)
-    return inspect(
-        dataclasses.replace(state, libvirt=LibvirtState("qemu:///system", domains=(domain,)))
-    )
+    return inspect(replace(state, libvirt=LibvirtState("qemu:///system", domains=(domain,))))
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
@@ -143,7 +141,7 @@ def test_after_a_plan_the_picture_is_that_of_the_spec(tmp_path: Path) -> None:
         ],
     }
     spec = HostSpec.model_validate({"version": 1, **tables})
-    plan = dataclasses.replace(plan_on(state, **tables), findings=())
+    plan = replace(plan_on(state, **tables), findings=())
     found = inspect(state)
     then = after(found, plan, spec)
     assert then.cpu.isolated == "2-15,34-47"

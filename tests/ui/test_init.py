@@ -166,14 +166,13 @@ def test_devices_that_cannot_be_given(device: str, code: int, words: str, tmp_pa
 
 
 def test_the_only_vm_is_the_one_that_gets_it(tmp_path: Path) -> None:
-    import dataclasses
-
     from reconciler.starter.give import give
+    from specs.record import replace
 
     build("sriov-server", tmp_path)
     domain = DomainState("router", "u", "shut off", True, False, False, False, "<domain/>")
     libvirt = LibvirtState("qemu:///system", domains=(domain,))
-    state = dataclasses.replace(state_of(TreeReader(tmp_path)), libvirt=libvirt)
+    state = replace(state_of(TreeReader(tmp_path)), libvirt=libvirt)
     assert tomli.loads(give(state, "3b:00.0", "x"))["vm"][0]["name"] == "router"
 
 

@@ -13,6 +13,7 @@ from reconciler.model import Change, Effective, Pending, Plan, Unchanged, refuse
 from reconciler.render.plan_text import text
 from reconciler.render.style import Style
 from reconciler.render.wrap import wrap
+from specs.record import replace
 from tests.cli import run
 from tests.simulator.hosts import HOSTS
 
@@ -27,9 +28,7 @@ def change(path: str, step: WriteFile | RemoveFile) -> Change:
 
 def plan(*changes: Change, **more: object) -> Plan:
     base = Plan({"hostname": "h", "bootloader": "grub2", "iommu": "amd"}, "/s", "", "", changes)
-    from dataclasses import replace
-
-    return replace(base, **more)  # type: ignore[arg-type]
+    return replace(base, **more)
 
 
 @given(st.text(), st.integers(20, 100), st.text(" ", max_size=8))

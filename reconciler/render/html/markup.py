@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from reconciler.render.style import clean
+from specs.record import Record
 
 _VOID = frozenset({"meta", "br", "hr"})
 
 
-@dataclass(frozen=True, slots=True)
-class Html:
+class Html(Record):
     """Markup that is ready to be written."""
 
     source: str

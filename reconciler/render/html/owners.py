@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.inspection.model import Inspection
+from specs.record import Record
 from specs.values import CpuSet
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 COLOURS = 8  # the style sheet has that many
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Record):
     """``letter`` marks its CPUs beside the colour; empty for the host and for nobody."""
 
     key: str
