@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
+
+from msgspec import Struct, field
 
 from backends.host import Host
 from backends.inverse import in_order, inverse
@@ -24,8 +25,7 @@ class Stopped(ReconcileError):
     """A signal asked the run to end; the step at hand was finished first."""
 
 
-@dataclass
-class Outcome:
+class Outcome(Struct):
     """The results of a run by change id: done | failed | skipped, and what went wrong."""
 
     results: dict[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from reconciler import __version__, usage
-from reconciler.lean import forgo_pydantic_plugins
+from reconciler.lean import collect_seldom, forgo_pydantic_plugins
 from specs.errors import ReconcileError, SpecError, UsageError
 
 MODES = (
@@ -123,6 +123,7 @@ def console() -> NoReturn:
     Freeing every module costs a tenth of an in-sync plan and does nothing that the kernel does not
     do; all that must reach somebody is flushed first.
     """
+    collect_seldom()
     code = main()
     try:
         sys.stdout.flush()

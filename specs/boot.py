@@ -1,7 +1,5 @@
 """``[boot]``: the kernel command line and who writes it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -70,7 +68,7 @@ class Boot(Table):
     )
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _agrees(self) -> "Self":
         """No argument is both wanted and unwanted; no command is an empty name."""
         checks = Checks()
         absent = {arg.key for arg in self.absent_kernel_args}

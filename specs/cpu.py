@@ -1,7 +1,5 @@
 """``[cpu]``: which CPUs belong to VMs, which to the host."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
@@ -51,7 +49,7 @@ class Cpu(Table):
     )
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _agrees(self) -> "Self":
         """``true`` stands for a set that is declared; no flag comes twice."""
         checks = Checks()
         for key in ("nohz_full", "rcu_nocbs"):

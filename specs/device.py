@@ -1,7 +1,5 @@
 """``[[device]]``: PCI functions that are taken from the host for VMs."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -107,7 +105,7 @@ class Device(Selector):
     rom: Rom | None = Field(default=None, description="Option ROM that the guest sees.")
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _agrees(self) -> "Self":
         """Something selects the device, and a count fits what selects it."""
         checks = Checks()
         chosen = self.selectors

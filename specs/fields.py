@@ -1,7 +1,5 @@
 """What the tables are built from: the base model, arrays, and kinds of text."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -49,15 +47,15 @@ class Text(Record):
         return self.canonical(text)
 
     def __get_pydantic_core_schema__(
-        self, source: type[Any], handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
+        self, source: type[Any], handler: "GetCoreSchemaHandler"
+    ) -> "CoreSchema":
         """A string, then ``check``."""
         from pydantic_core import core_schema
 
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+        self, schema: "CoreSchema", handler: "GetJsonSchemaHandler"
     ) -> dict[str, Any]:
         """The pattern, for editors."""
         return handler(schema) | {"pattern": f"^(?:{self.pattern})$"}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from specs.errors import SpecError, SpecProblem
 from specs.paths import Loc, path_text
@@ -18,8 +19,7 @@ DEEPEST_CHAIN = 16
 """How far ``extends`` may lead from file to file."""
 
 
-@dataclass
-class Gathered:
+class Gathered(Struct):
     """Files in the order of merging, each once (at its first place), and what is wrong there."""
 
     sources: list[Source] = field(default_factory=list)

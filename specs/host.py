@@ -1,7 +1,5 @@
 """``[host]``: which machine a spec is for."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """``[hugepages]``: pools of huge pages."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
@@ -46,7 +44,7 @@ class Hugepages(Table):
     pages: Items[HugepagePool] = Field(default=(), description="The pools, one per size and node.")
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _agrees(self) -> "Self":
         """One pool per size and node; a size is counted either per node or as a whole."""
         checks = Checks()
         seen: dict[tuple[PageSize, int | None], int] = {}

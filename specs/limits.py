@@ -1,7 +1,5 @@
 """``[limits]``: what processes of VMs may use."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from specs.fields import Table, UnlimitedOrSize

@@ -1,7 +1,5 @@
 """``[[sriov]]``: physical functions and the virtual functions they make."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
@@ -49,7 +47,7 @@ class Sriov(Selector):
     vf: Items[VirtualFunction] = Field(default=(), description="Attributes of single VFs.")
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _agrees(self) -> "Self":
         """Something selects the function; each VF exists and is described once."""
         checks = Checks()
         if not self.selectors:

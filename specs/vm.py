@@ -1,7 +1,5 @@
 """``[[vm]]``: what a libvirt domain gets; keys are libvirt's own words (formatdomain)."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
@@ -92,7 +90,7 @@ class Vm(Table):
     controller: Items[Controller] = Field(default=(), description="virtio-scsi controllers.")
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _agrees(self) -> "Self":
         """Numbers of vCPUs and iothreads fit together; nothing is named twice."""
         checks = Checks()
         self._check_vcpus(checks)

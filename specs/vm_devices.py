@@ -1,7 +1,5 @@
 """Tables of ``[[vm]]`` for features and devices that passthrough guests usually want."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -57,7 +55,7 @@ class Shmem(Table):
     model: Literal["ivshmem-plain"] = Field(default="ivshmem-plain", description="Device model.")
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _agrees(self) -> "Self":
         """A PCI BAR has a power of two for its size."""
         checks = Checks()
         if self.size.bytes & (self.size.bytes - 1) or self.size.bytes < 1 << 20:

@@ -1,7 +1,5 @@
 """``[vm.memory]``: the memory of a domain and what backs it (formatdomain, "Memory Backing")."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
@@ -51,7 +49,7 @@ class Memory(Table):
     )
 
     @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def _agrees(self) -> "Self":
         """The memory is a whole number of its pages."""
         checks = Checks()
         if self.size and self.hugepages and self.size.bytes % self.hugepages.bytes:

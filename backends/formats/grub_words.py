@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from specs.errors import ReconcileError
 from specs.record import Record
@@ -50,8 +51,7 @@ class Part(Record):
     quoted: bool
 
 
-@dataclass(slots=True)
-class Command:
+class Command(Struct):
     """One command: its words, and its block if one follows in braces (menuentry, submenu)."""
 
     words: list[tuple[Part, ...]]
@@ -59,8 +59,7 @@ class Command:
     block: list[Command] | None = None
 
 
-@dataclass(slots=True)
-class _Builder:
+class _Builder(Struct):
     """Puts tokens together; ``open`` are the blocks that are not closed yet."""
 
     root: list[Command] = field(default_factory=list)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from backends.formats.rawtext import Lines
 from backends.formats.shell_words import Lit, Piece
@@ -54,8 +55,7 @@ class Script(Record):
     lines: Lines
 
 
-@dataclass(slots=True)
-class Word:
+class Word(Struct):
     """One word with its place; ``elements`` if it is a bash array."""
 
     pieces: tuple[Piece, ...]

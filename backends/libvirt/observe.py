@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from urllib.parse import parse_qs, urlsplit
 
 from backends.libvirt import script
 from backends.libvirt.state import DomainState, LibvirtState
@@ -96,6 +95,8 @@ def _expected(reader: Reader, uri: str) -> list[str]:
 
 def _folders(uri: str) -> tuple[str, ...]:
     """Where the QEMU driver keeps definitions and the status of what runs (drvqemu.rst)."""
+    from urllib.parse import parse_qs, urlsplit  # late: it brings ipaddress
+
     parts = urlsplit(uri)
     if (parts.scheme, parts.netloc) != ("qemu", ""):
         return ()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from backends.formats.domain_xml import DomainXmlError, read
-from backends.formats.domain_xml.units import size_kib
 from reconciler.budget.demand import Present
 from specs.values import CpuSet
 
@@ -15,6 +13,10 @@ def present(xml: str, *, autostart: bool, default_kib: int | None = None) -> Pre
 
     ``default_kib`` is the page size of ``<hugepages/>`` without a size.
     """
+    # Here, not above: a host without VMs plans without the XML library.
+    from backends.formats.domain_xml import DomainXmlError, read
+    from backends.formats.domain_xml.units import size_kib
+
     try:
         found = read(xml, _KEYS)
     except DomainXmlError:
@@ -31,6 +33,8 @@ def present(xml: str, *, autostart: bool, default_kib: int | None = None) -> Pre
 
 def _page(text: str | None, default_kib: int | None) -> int | None:
     """The one page size; several of them, each for some guest nodes, are not counted."""
+    from backends.formats.domain_xml.units import size_kib
+
     if text == "default":
         return default_kib
     return size_kib(text) if text and "," not in text else None

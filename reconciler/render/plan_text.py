@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from reconciler.apply import Outcome
 from reconciler.model import Change, Finding, Pending, Plan, Severity
@@ -55,8 +55,7 @@ def text(
     return "\n".join(page.lines) + "\n"
 
 
-@dataclass
-class _Page:
+class _Page(msgspec.Struct):
     """The lines so far, and how they are made."""
 
     plan: Plan
@@ -64,9 +63,7 @@ class _Page:
     verbose: bool
     width: int
     outcome: Outcome | None
-
-    def __post_init__(self) -> None:
-        self.lines: list[str] = []
+    lines: list[str] = msgspec.field(default_factory=list)
 
     def wrapped(self, words: str, first: str = "", look: str = "") -> list[str]:
         """``words`` in lines that fit; each painted by itself, so that pagers cope."""

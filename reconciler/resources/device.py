@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from backends.pci import PciFunction
 from reconciler.model import Change, Finding, Pending, Unchanged
@@ -49,8 +50,7 @@ class Devices:
 RESOURCE = Devices()
 
 
-@dataclass
-class _Outcome:
+class _Outcome(Struct):
     """What the functions of all devices add up to."""
 
     findings: list[Finding]

@@ -8,7 +8,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/intel-workstation"
-HEAVY = ("importlib.metadata", "email", "tree_sitter", "lxml", "rich", "deepdiff", "sh", "difflib")
+HEAVY = (
+    "backends.formats.domain_xml",
+    "urllib.parse",
+    "importlib.metadata",
+    "email",
+    "tree_sitter",
+    "lxml",
+    "rich",
+    "deepdiff",
+    "sh",
+    "difflib",
+)
 
 
 def test_a_plan_from_a_capture_imports_nothing_heavy() -> None:
