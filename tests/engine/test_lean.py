@@ -9,8 +9,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/intel-workstation"
 HEAVY = (
-    "backends.formats.domain_xml",
-    "urllib.parse",
     "importlib.metadata",
     "email",
     "tree_sitter",
