@@ -56,6 +56,8 @@ class Host:
         self._tree = TreeReader(self.root, self._observe)
         self.watch = Watch()
         self._hung: list[str] = []
+        # Descriptors that programs inherit: one of them outliving us keeps the lock held.
+        self.handed_on: frozenset[int] = frozenset()
 
     @property
     def reader(self) -> Reader:
@@ -239,7 +241,7 @@ class Host:
         path = place.find(argv[0])
         if path is None:
             return None
-        return _spawn(path, tuple(argv), timeout, place, stdin, watch)
+        return _spawn(path, tuple(argv), timeout, place, stdin, watch, self.handed_on)
 
 
 def _spawn(
@@ -249,6 +251,7 @@ def _spawn(
     place: Place,
     stdin: str | None,
     watch: Watch | None,
+    handed_on: frozenset[int],
 ) -> Done:
     import sh
 
@@ -274,6 +277,7 @@ def _spawn(
             _new_session=True,
             _bg=True,
             _bg_exc=False,
+            _pass_fds=set(handed_on),
             _preexec_fn=None if place.enter is None else _into(place, path, argv, env),
             _out=heard.out if heard is not None else None,
             _err=heard.err if heard is not None else None,

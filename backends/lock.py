@@ -1,4 +1,8 @@
-"""One run at a time: flock(2) on /run/reconcile.lock, which dies with its holder."""
+"""One run at a time: flock(2) on /run/reconcile.lock, which dies with its last holder.
+
+Programs that a run starts hold it too. If the run is killed and a program of its goes on
+(update-initramfs takes a minute), the next run must not start a second one beside it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ PATH = "/run/reconcile.lock"
 
 
 class Locked(ReconcileError):
-    """Another run holds the lock (EX_TEMPFAIL)."""
+    """Another run, or a package manager, holds the lock (EX_TEMPFAIL)."""
 
     exit_code = 75
 
@@ -35,12 +39,40 @@ def hold(host: Host) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = lock.read(4096).strip() or "unknown"
-            raise Locked(
-                f"another run is at work: {holder}",
-                where=PATH,
-                hint="wait for it to end, then run again",
-            ) from None
+            raise _locked(lock.read(4096).strip(), real) from None
         lock.truncate(0)
         lock.write(f"pid {os.getpid()}: {' '.join(sys.argv)}\n")
-        yield
+        os.set_inheritable(fd, True)
+        host.handed_on |= {fd}
+        try:
+            yield
+        finally:
+            host.handed_on -= {fd}
+            # Not only closed: a child that hangs in the kernel for ever would keep it.
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+def _locked(holder: str, real: str) -> Locked:
+    pid = holder.removeprefix("pid ").partition(":")[0]
+    if pid.isdecimal() and not os.path.exists(f"/proc/{pid}"):
+        programs = ", ".join(_holders(real)) or "one that cannot be seen from here"
+        return Locked(
+            f"a run was killed ({holder}), and a program that it started goes on: {programs}",
+            where=PATH,
+            hint="wait for that program to end, then run again: the job is finished then",
+        )
+    return Locked(
+        f"another run is at work: {holder or 'unknown'}",
+        where=PATH,
+        hint="wait for it to end, then run again",
+    )
+
+
+def _holders(real: str) -> Iterator[str]:
+    """Processes that have the lock file open (proc(5))."""
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            opened = (os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
+            if pid != str(os.getpid()) and real in opened:
+                with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as comm:
+                    yield f"{comm.read().strip()} (pid {pid})"

@@ -7,6 +7,7 @@ import sys
 
 from backends import lock
 from backends.host import Host
+from backends.package_managers import none_at_work
 from reconciler.apply import Apply, Outcome
 from reconciler.git import commit_of
 from reconciler.journal import Journal
@@ -14,6 +15,7 @@ from reconciler.model import Effective, Plan
 from reconciler.modes import plan_exit_code, show
 from reconciler.recover import recover
 from reconciler.render.progress import watch_of
+from reconciler.retention import forget_old_runs
 from reconciler.session import Session
 from reconciler.source import Source
 from specs.errors import ReconcileError
@@ -39,6 +41,7 @@ def apply(args: argparse.Namespace, path: str, source: Source) -> int:
     if not _agreed(first, args):
         raise ReconcileError("not applied: the question was not answered with yes")
     with lock.hold(host):
+        none_at_work(host)
         recover(host, quiet=args.quiet)
         plan = session.plan()
         if saved:
@@ -48,6 +51,7 @@ def apply(args: argparse.Namespace, path: str, source: Source) -> int:
             return _nothing_done(plan, args, saved)
         outcome = _do(host, session, plan, args)
         after = session.plan()
+        forget_old_runs(host)
     return _report(plan, outcome, after, args)
 
 
@@ -127,6 +131,7 @@ def rollback(args: argparse.Namespace, source: Source) -> int:
     host = source.host
     assert host is not None
     with lock.hold(host):
+        none_at_work(host)
         recover(host, quiet=args.quiet)
         record = rollback.find(host, args.operands[0] if args.operands else None)
         plan = rollback.plan(host, record)

@@ -63,9 +63,11 @@ class Journal:
         now = datetime.now(timezone.utc)
         run = f"{now:%Y%m%dT%H%M%S.%fZ}-{os.getpid()}"
         journal = cls(host, run, owned)
-        host.write_file(journal._plan, (json.dumps(plan, indent=1) + "\n").encode(), 0o600)
+        with _writing(journal._plan):
+            host.write_file(journal._plan, (json.dumps(plan, indent=1) + "\n").encode(), 0o600)
         journal._note("planned", when=now.isoformat(timespec="seconds"), pid=os.getpid(), **facts)
-        files.sync_folder(os.path.dirname(journal._path))
+        with _writing(os.path.dirname(journal._path)):
+            files.sync_folder(os.path.dirname(journal._path))
         return journal
 
     def claim(self, change: str, claims: Sequence[Claim]) -> None:
@@ -156,6 +158,11 @@ class RunRecord(Record):
     def written(self) -> dict[str, str | None]:
         """The sha256 of each file as the run left it (None: removed)."""
         return {e["path"]: e["sha256"] for e in self._standing("did") if "path" in e}
+
+    def still_owns(self, owned: Owned) -> bool:
+        """Whether anything that this run claimed is owned to this day."""
+        claimed = (c for e in self.events if e["event"] == "claimed" for c in e["claims"])
+        return any(owned.get(c["section"], c["key"]) is not None for c in claimed)
 
     def was_owned(self) -> list[Claim]:
         """Claims that give the ownership record back, in the order to make them."""
