@@ -335,12 +335,16 @@ def _wait(command: sh.RunningCommand, timeout: float, watch: Watch | None = None
 def _watched(command: sh.RunningCommand, watch: Watch) -> None:
     import sh
 
-    while True:
-        try:
-            command.wait(timeout=_TICK)
-            return
-        except sh.TimeoutException:  # only this wait is over, not the program
-            watch.ticks()
+    try:
+        while True:
+            try:
+                command.wait(timeout=_TICK)
+                return
+            except sh.TimeoutException:  # only this wait is over, not the program
+                watch.ticks()
+    finally:
+        # A wait with a timeout leaves the thread alone that still reads what the program printed.
+        command.process.wait()
 
 
 def _any_program() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from backends.steps import (
     WriteFile,
     step_from_json,
 )
+from backends.watch import Watch
 
 
 @pytest.fixture
@@ -108,6 +110,20 @@ def test_output_input_and_status() -> None:
     assert done is not None
     assert (done.rc, done.out, done.err) == (3, "in", "err\n")
     assert host.run(["no-such-program-here"], 10, here()) is None
+
+
+class SlowWatch(Watch):
+    """Takes longer over each line than the program over all of them."""
+
+    def printed(self, line: str) -> None:
+        """A tenth of a second."""
+        time.sleep(0.1)
+
+
+def test_all_output_is_there_though_the_program_ended_long_ago() -> None:
+    done = Host().run(["seq", "8"], 10, here(), watch=SlowWatch())
+    assert done is not None
+    assert done.out.split() == list("12345678")
 
 
 def test_a_link_out_of_the_tree_is_written_inside(tmp_path: Path) -> None:
