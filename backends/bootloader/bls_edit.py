@@ -23,7 +23,7 @@ from backends.formats.kernel_cmdline_file import (
 )
 from backends.formats.loader_entry import edit_options, values
 from backends.reader import Reader
-from specs.record import Record
+from specs.record import Record, replace
 
 CMDLINE = "/etc/kernel/cmdline"
 _VENDOR = "/usr/lib/kernel/cmdline"
@@ -93,7 +93,12 @@ def entry_file(
     def strip(text: str) -> str:
         return edit_options(text, spelled(ours), (), grub=dialect.grub)
 
-    return edit_file(source, owned, strip, apply)
+    change = edit_file(source, owned, strip, apply)
+    if change is None or owned is not None:
+        return change
+    # kernel-install made it with our arguments: to give it back is to take them out, not to write
+    # them again.
+    return replace(change, base=strip(source.text).encode("utf-8", "surrogateescape"))
 
 
 def line_for_new_kernels(

@@ -68,6 +68,20 @@ def test_a_kernel_installed_in_between_loses_our_arguments_too(tree: TreeBuilder
     assert (tree.root / new.lstrip("/")).read_text() == (
         f"title new\noptions {esp.LINE}\nlinux /new/linux\n"
     )
+    assert not host.edit(()).needed  # what is given back is not what kernel-install had made
+
+
+def test_an_entry_made_with_our_arguments_is_given_back_without_them(tree: TreeBuilder) -> None:
+    host = sources(tree)
+    host.apply(WANTED)
+    line = (tree.root / "etc/kernel/cmdline").read_text().strip()
+    new = esp.entry(tree, "new.conf", text=f"title new\noptions {line}\nlinux /new/linux\n")
+    host.apply((*WANTED, "mitigations=auto"))
+    host.apply(())
+    assert (tree.root / new.lstrip("/")).read_text() == (
+        f"title new\noptions {esp.LINE}\nlinux /new/linux\n"
+    )
+    assert not host.edit(()).needed
 
 
 def test_without_a_line_for_new_kernels_one_is_made_and_removed(tmp_path: Path) -> None:

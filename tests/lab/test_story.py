@@ -21,7 +21,7 @@ from .machines import documented
 from .report import Steps
 from .tool import SPEC
 
-pytestmark = [pytest.mark.lab, pytest.mark.story]
+pytestmark = pytest.mark.lab
 
 STORY = HERE / "story"
 EMPTY = "version = 1\n"
@@ -67,6 +67,7 @@ def test_story(host: Host, steps: Steps) -> None:
         host.reconcile.apply()
         every_file_is_as_before(host)
         no_entry_has_the_arguments(host)
+        assert host.reconcile.json("--plan")["changes"] == []
     with steps("reboot back"):
         host.guest.reboot()
     with steps("as before"):
