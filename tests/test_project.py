@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,30 @@ def test_tests_that_the_docs_name_are_there(page: Path) -> None:
     for path, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text()):
         assert (ROOT / path).is_file(), path
         assert not name or f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
+
+
+def codes() -> Iterator[str]:
+    """The codes of all findings that the program makes, as its source names them."""
+    makers = {
+        "refuse": 0,
+        "warn": 0,
+        "note": 0,
+        "make": 0,
+        "BootProblem": 0,
+        "Conflict": 0,
+        "Finding": 1,
+    }
+    for package in ("reconciler", "backends", "specs"):
+        for path in (ROOT / package).rglob("*.py"):
+            for call in ast.walk(ast.parse(path.read_text())):
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+                    where = makers.get(call.func.id, len(call.args))
+                    code = call.args[where] if where < len(call.args) else None
+                    if isinstance(code, ast.Constant):
+                        yield str(code.value)
+
+
+def test_every_finding_is_in_the_docs() -> None:
+    said = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs/findings.md").read_text(), re.M)
+    assert len(said) == len(set(said))
+    assert set(said) == set(codes())
