@@ -21,6 +21,7 @@ from backends.needs import Needs, observe_needs
 from backends.pci import PciState, observe_pci
 from backends.pci_ids import NameTable, observe_names
 from backends.reader import Reader
+from backends.snapshot import SnapshotReader
 from backends.systemd import SystemdState, observe_systemd
 from backends.tuned import TunedState, observe_tuned
 from backends.vf_settings import Settings, observe_vf_settings
@@ -96,6 +97,7 @@ def observe(
 
     Raises NeedsRoot where something that must be known cannot be read.
     """
+    reader = SnapshotReader(reader)
     owned = ownership.read(reader)
     paths = {*own_paths, *owned.section(ownership.FILES)}
     inside = [p.removeprefix("file:") for p in owned.section("initramfs") if p[:5] == "file:"]
