@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from specs.record import Record
+from specs.values.base import Value
 
 
 def plain(value: Any) -> Any:
@@ -21,7 +22,7 @@ def plain(value: Any) -> Any:
         return value.hex()
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Record):
+    if isinstance(value, Record) and not isinstance(value, Value):
         return {
             name: plain(getattr(value, name))
             for name in value.__struct_fields__

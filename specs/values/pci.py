@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from specs.record import Record
 from specs.values.base import Value
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ _ADDRESS = r"(?:([0-9a-fA-F]{1,8}):)?([0-9a-fA-F]{2}):([01][0-9a-fA-F])\.([0-7])
 _ID = r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class PciAddress(Value):
+class PciAddress(Record, Value, order=True):
     """Domain (32 bit: VMD and others go past four digits), bus, slot 0-31, function 0-7."""
 
     domain: int
@@ -57,8 +56,7 @@ def _address_reason(text: str) -> str:
     return "needs a function from 0 to 7"
 
 
-@dataclass(frozen=True, slots=True)
-class PciId(Value):
+class PciId(Record, Value):
     """Vendor and device (or subsystem vendor and subsystem device), 16 bit each."""
 
     vendor: int
@@ -100,8 +98,7 @@ _CLASS_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PciClass(Value):
+class PciClass(Record, Value):
     """The leading 2, 4 or 6 hex digits of a class code (PCI Code and ID Assignment, pci.ids)."""
 
     prefix: str

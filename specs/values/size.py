@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from specs.record import Record
 from specs.values.base import Value
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ _PATTERN = r"^[0-9]{1,20}\s?([KMGTPEkmgtpe])([iI][bB])?$"
 _LARGEST = 1 << 63
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class MemorySize(Value):
+class MemorySize(Record, Value, order=True):
     """An amount of memory in bytes, a positive multiple of 1 KiB (libvirt's own unit)."""
 
     bytes: int
@@ -66,8 +65,7 @@ class MemorySize(Value):
         return f"{amount}{_UNITS[unit]}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class PageSize(MemorySize):
+class PageSize(MemorySize, order=True):
     """A memory page size in bytes: a power of two."""
 
     EXPECTED: ClassVar = 'a page size such as "2M" or "1G"'
