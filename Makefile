@@ -29,7 +29,7 @@ test: $(VENV)/.test
 	PYTHON=$(abspath $(BIN)/python) tests/run
 
 fast: $(VENV)/.test
-	$(BIN)/python -m pytest -q -n 2 -m "not roots and not libvirt and not lab and not kernel and not pythons"
+	$(BIN)/python -m pytest -q -n 2 -m "not roots and not libvirt and not lab and not kernel and not pythons and not browser"
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -41,7 +41,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench
 
 goldens: $(VENV)/.test
-	RECONCILE_GOLDENS=write $(BIN)/python -m pytest -q -m "not roots and not libvirt and not lab and not kernel and not pythons"
+	RECONCILE_GOLDENS=write $(BIN)/python -m pytest -q -m "not roots and not libvirt and not lab and not kernel and not pythons and not browser"
 
 schema: $(VENV)/.run
 	$(BIN)/reconcile --schema > specs/host.schema.json
