@@ -157,6 +157,18 @@ def test_after_a_plan_the_picture_is_that_of_the_spec(tmp_path: Path) -> None:
     assert "i40e → vfio-pci · router" in Seen(shown).text
 
 
+def test_new_virtual_functions_are_in_the_picture(tmp_path: Path) -> None:
+    build("sriov-server", tmp_path)
+    state = state_of(TreeReader(tmp_path))
+    tables: dict[str, Any] = {"sriov": [{"name": "lan", "address": "0000:3b:00.1", "vfs": 8}]}
+    plan = plan_on(state, **tables)
+    found = inspect(state)
+    spec = HostSpec.model_validate({"version": 1, **tables})
+    shown = plan_page(plan, found, after(found, plan, spec))
+    assert "i40e · 8 virtual functions (before: 0)" in Seen(shown).text
+    assert shown.count("device host changed") == 1
+
+
 def test_a_refused_plan_changes_nothing_in_the_picture(tmp_path: Path) -> None:
     build("sriov-server", tmp_path)
     state = state_of(TreeReader(tmp_path))

@@ -186,17 +186,23 @@ def _devices(
     ]
     if not here:
         return None
-    was = {f.address: f.driver for f in before.pci} if before is not None else {}
-    items = (_device(f, owners, was.get(f.address, f.driver)) for f in here)
+    was = {f.address: f for f in before.pci} if before is not None else {}
+    items = (_device(f, owners, was.get(f.address, f)) for f in here)
     return el("ul", *items, cls="devices", aria_label="Devices on this node")
 
 
-def _device(function: PciPart, owners: Owners, was: str | None) -> Html:
+def _device(function: PciPart, owners: Owners, was: PciPart) -> Html:
     owner = owners.of_device(function.address)
     driver = function.driver or "no driver"
     key = owner.key if owner else ("free" if driver.replace("-", "_").endswith("vfio_pci") else "")
-    changed = was != function.driver
-    shown = f"{was or 'no driver'} → {driver}" if changed else driver
+    moved = was.driver != function.driver
+    shown = f"{was.driver or 'no driver'} → {driver}" if moved else driver
+    virtual, had = _virtual(function), _virtual(was)
+    changed = moved or virtual != had
+    if virtual != had:
+        shown += f" · {virtual} virtual functions (before: {had})"
+    elif virtual:
+        shown += f" · {virtual} virtual functions"
     return el(
         "li",
         el("code", function.address),
@@ -204,3 +210,7 @@ def _device(function: PciPart, owners: Owners, was: str | None) -> Html:
         el("span", f"{shown}{f' · {owner.name}' if owner else ''}", cls="driver"),
         cls=f"device {key or 'host'}{' changed' if changed else ''}",
     )
+
+
+def _virtual(function: PciPart) -> int:
+    return function.sriov.enabled if function.sriov is not None else 0
