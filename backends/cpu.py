@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backends.numa import node_cpus, parse_list, read_cpus
+from backends.numa import node_cpus, read_cpus, read_list
 from backends.reader import Reader
 from specs.record import Record
 from specs.values import CpuSet
@@ -56,7 +56,6 @@ def observe_cpus(reader: Reader) -> CpuState:
     online = _online(reader)
     present = _set(reader, "present") or online
     vendor, flags = _identity(reader.read_text("/proc/cpuinfo") or "")
-    nohz_full = reader.read_text(f"{_CPU}/nohz_full")
     smt_active = reader.read_text(f"{_CPU}/smt/active")
     return CpuState(
         possible=_set(reader, "possible") or present,
@@ -64,7 +63,7 @@ def observe_cpus(reader: Reader) -> CpuState:
         online=online,
         offline=present - online,
         isolated=_set(reader, "isolated"),
-        nohz_full=None if nohz_full is None else parse_list(nohz_full),
+        nohz_full=read_list(reader, f"{_CPU}/nohz_full"),
         kernel_max=_number(reader.read_text(f"{_CPU}/kernel_max")),
         smt_control=_word(reader.read_text(f"{_CPU}/smt/control")),
         smt_active=None if smt_active is None else smt_active.strip() == "1",
@@ -85,7 +84,7 @@ def _online(reader: Reader) -> CpuSet:
 
 
 def _set(reader: Reader, name: str) -> CpuSet:
-    return parse_list(reader.read_text(f"{_CPU}/{name}") or "")
+    return read_list(reader, f"{_CPU}/{name}") or _EMPTY
 
 
 def _word(text: str | None) -> str | None:
@@ -123,7 +122,7 @@ def _topology(reader: Reader, online: CpuSet) -> tuple[Cpu, ...]:
 
 
 def _kind(reader: Reader, kind: str) -> CpuSet:
-    return parse_list(reader.read_text(f"/sys/devices/{kind}/cpus") or "")
+    return read_list(reader, f"/sys/devices/{kind}/cpus") or _EMPTY
 
 
 class _Core(Record):

@@ -38,7 +38,8 @@ class IommuState(Record):
     """``tables`` holds those of DMAR, IVRS and IORT that firmware publishes; ``arguments`` are the
     IOMMU-related words of /proc/cmdline, in order. ``acs`` knows the ports at and above groups of
     several endpoints. ``vfio_users`` counts the functions that some program has open through
-    vfio-pci; None where the kernel does not tell (vfio-pci built in, or not loaded).
+    vfio-pci; None where the kernel does not tell (vfio-pci built in, or not loaded). ``shown`` is
+    False where neither groups nor firmware tables can be looked at: an image, or an old record.
     """
 
     VOLATILE = frozenset({"vfio_users"})
@@ -52,6 +53,7 @@ class IommuState(Record):
     unsafe_interrupts: bool = False
     acs: Mapping[PciAddress, Acs] = field(default_factory=dict)
     vfio_users: int | None = None
+    shown: bool = True
 
     @property
     def active(self) -> bool:
@@ -95,6 +97,7 @@ def observe_iommu(reader: Reader, pci: PciState) -> IommuState:
         unsafe_interrupts=_unsafe(reader),
         acs={f.address: _acs(reader, f) for f in _interesting_ports(groups, pci)},
         vfio_users=_vfio_users(reader),
+        shown=bool(groups or units or tables) or any(map(reader.exists, (GROUPS, TABLES))),
     )
 
 
@@ -197,7 +200,7 @@ def _vfio_users(reader: Reader) -> int | None:
 
 
 class Diagnosis(Record):
-    """``status``: on | off-by-argument | possible | firmware | virtual-machine | none.
+    """``status``: on | off-by-argument | possible | firmware | virtual-machine | none | unknown.
 
     ``argument`` is the kernel argument that keeps it off. ``possible`` means that tables are
     there and the kernel only has to be told.
@@ -275,6 +278,12 @@ def _without_tables(iommu: IommuState, pci: PciState) -> Diagnosis:
             "firmware",
             f"an IOMMU function is present, but firmware publishes no {table}",
             f"enable {'IOMMU' if amd else 'VT-d'} in firmware setup",
+        )
+    if not iommu.shown:
+        return Diagnosis(
+            "unknown",
+            f"neither {GROUPS} nor {TABLES} is here: whether firmware offers {name} cannot be told",
+            "look on the machine itself, while it runs",
         )
     return Diagnosis(
         "none",

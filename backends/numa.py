@@ -6,10 +6,15 @@ import re
 
 from backends.formats.cpumask import parse_mask
 from backends.reader import Reader
+from specs.errors import ReconcileError
 from specs.values import CpuSet
 
 NODES = "/sys/devices/system/node"
 _NODE = re.compile(r"node(\d+)\Z")
+
+
+class StrangeFile(ReconcileError):
+    """A file of the kernel, or of a tree that stands for one, says what the kernel never says."""
 
 
 def node_numbers(reader: Reader) -> tuple[int, ...]:
@@ -33,18 +38,31 @@ def read_distances(reader: Reader, number: int, nodes: tuple[int, ...]) -> dict[
     The file has one number per online node in ascending order: node numbers may have gaps.
     """
     words = (reader.read_text(f"{NODES}/node{number}/distance") or "").split()
-    if len(words) != len(nodes):
+    if len(words) != len(nodes) or not all(word.isdecimal() for word in words):
         return {}
     return {node: int(word) for node, word in zip(nodes, words, strict=True)}
 
 
 def read_cpus(reader: Reader, list_path: str, mask_path: str) -> CpuSet | None:
-    """A set of CPUs from its list, or from its mask where a kernel or a dump has only that."""
-    text = reader.read_text(list_path)
-    if text is not None:
-        return parse_list(text)
+    """A set of CPUs from its list, or from its mask where a kernel or a dump has only that.
+    Raises StrangeFile."""
+    found = read_list(reader, list_path)
+    if found is not None:
+        return found
     mask = reader.read_text(mask_path)
-    return None if mask is None else CpuSet(parse_mask(mask))
+    try:
+        return None if mask is None else CpuSet(parse_mask(mask))
+    except ValueError as e:
+        raise StrangeFile(str(e), where=mask_path) from e
+
+
+def read_list(reader: Reader, path: str) -> CpuSet | None:
+    """A set of CPUs from its list, None where there is no such file. Raises StrangeFile."""
+    text = reader.read_text(path)
+    try:
+        return None if text is None else parse_list(text)
+    except ValueError as e:
+        raise StrangeFile(str(e), where=path) from e
 
 
 def parse_list(text: str) -> CpuSet:

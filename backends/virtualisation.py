@@ -14,10 +14,11 @@ _PROBED = 24  # the IO-APIC's lines: one of them is enough to tell
 
 
 class VirtState(Record):
-    """``kvm_module`` is kvm_intel, kvm_amd or empty; ``vfio`` says how vfio-pci is there: loaded,
-    module, missing, or unknown; ``remapping`` None: the kernel does not show it."""
+    """``kvm_device`` None: there is no /dev to look into. ``kvm_module`` is kvm_intel, kvm_amd or
+    empty; ``vfio`` says how vfio-pci is there: loaded, module, missing, or unknown; ``remapping``
+    None: the kernel does not show it."""
 
-    kvm_device: bool
+    kvm_device: bool | None
     kvm_module: str
     vfio: str
     remapping: bool | None
@@ -27,7 +28,7 @@ def observe_virtualisation(reader: Reader, kernel: str) -> VirtState:
     """A few names in /sys, /dev and the running kernel's module folder."""
     modules = (m for m in ("kvm_intel", "kvm_amd") if reader.exists(f"/sys/module/{m}"))
     return VirtState(
-        kvm_device=reader.exists("/dev/kvm"),
+        kvm_device=reader.exists("/dev/kvm") if reader.exists("/dev") else None,
         kvm_module=next(modules, ""),
         vfio=_vfio(reader, kernel),
         remapping=_remapping(reader),

@@ -69,10 +69,12 @@ def host_summary(ctx: Context) -> dict[str, str]:
 
 
 def iommu_word(state: HostState) -> str:
-    """intel, amd or other when it runs; ``off`` or ``none`` when not."""
+    """intel, amd or other when it runs; ``off``, ``none`` or ``unknown`` when not."""
     iommu = state.iommu
     if iommu.active:
         return iommu.kind or "other"
+    if not iommu.shown:
+        return "unknown"
     return "off" if iommu.tables else "none"
 
 

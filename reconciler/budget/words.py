@@ -20,6 +20,11 @@ def size(kib: int) -> str:
     return f"{value:.1f}".removesuffix(".0") + unit
 
 
+def count(number: int, noun: str) -> str:
+    """``1 core``, ``2 cores``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def cpus(found: CpuSet) -> str:
     """``CPU 3`` or ``CPUs 2-7``."""
     return f"CPU{'s' if len(found) > 1 else ''} {found}"

@@ -104,7 +104,9 @@ def _memory(state: HostState) -> MemoryPart:
     )
     memory = state.memory
     return MemoryPart(
-        total_kib=memory.total_kib, available_kib=memory.available_kib, nodes=tuple(nodes)
+        total_kib=memory.total_kib or None,
+        available_kib=memory.available_kib if memory.total_kib else None,
+        nodes=tuple(nodes),
     )
 
 

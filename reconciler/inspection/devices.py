@@ -37,7 +37,8 @@ def _part(state: HostState, function: PciFunction, found: Verdict) -> PciPart:
         parent=str(parents[-1]) if parents else None,
         bridge=function.is_bridge,
         used_for=tuple(map(str, state.needs.of(function.address))),
-        reset=function.reset_methods,
+        reset=function.reset_methods or (),
+        reset_known=function.reset_methods is not None,
         sriov=_sriov(function),
         physical_function=str(function.physfn) if function.physfn else None,
         interfaces=function.interfaces,
@@ -85,10 +86,13 @@ def _no(because: tuple[str, ...], notes: tuple[str, ...] = ()) -> Verdict:
 
 def _without_iommu(state: HostState, notes: tuple[str, ...]) -> Verdict:
     found = diagnose(state.iommu, state.pci)
-    if not found.usable:
+    if not state.iommu.shown:
+        because = found.message
+    elif found.usable:
+        because = "its IOMMU group is not known before the IOMMU is on"
+    else:
         return _no((found.message,), notes)
-    because = ("its IOMMU group is not known before the IOMMU is on",)
-    return Verdict(answer="unknown", together=(), because=because, notes=notes, bind="boot")
+    return Verdict(answer="unknown", together=(), because=(because,), notes=notes, bind="boot")
 
 
 def _siblings(state: HostState, function: PciFunction) -> tuple[PciFunction, ...]:

@@ -25,7 +25,7 @@ class HostPart(Part):
     system: str = Field(description="Name of the distribution, empty if it does not say.")
     kernel: str = Field(description="Release of the running kernel.")
     bootloader: str = Field(description="Boot loader backend, or why there is none.")
-    iommu: str = Field(description="intel, amd or other when it runs; off; none.")
+    iommu: str = Field(description="intel, amd or other when it runs; off; none; unknown.")
 
 
 class Check(Part):
@@ -41,8 +41,8 @@ class Verdict(Part):
     """Whether a VM can have a function."""
 
     answer: Literal["yes", "with", "no", "unknown"] = Field(
-        description="with: only together with others of its IOMMU group. unknown: the groups are "
-        "not known before the IOMMU is on."
+        description="with: only together with others of its IOMMU group. unknown: the groups "
+        "cannot be told, as because says."
     )
     together: tuple[str, ...] = Field(
         serialization_alias="with", description="Addresses that have to go along."
@@ -80,9 +80,8 @@ class PciPart(Part):
     parent: str | None = Field(description="The bridge directly above.")
     bridge: bool = Field(description="A bridge or port: no VM can have it.")
     used_for: tuple[str, ...] = Field(description="What the host uses it for.")
-    reset: tuple[str, ...] | None = Field(
-        description="Usable reset methods; null where the kernel does not tell."
-    )
+    reset: tuple[str, ...] = Field(description="Usable reset methods, in the kernel's order.")
+    reset_known: bool = Field(description="false: the kernel does not tell (before 5.15).")
     sriov: SriovPart | None = Field(description="null: it has no SR-IOV.")
     physical_function: str | None = Field(description="The function that this VF belongs to.")
     interfaces: tuple[str, ...] = Field(description="Network interfaces on it.")
@@ -110,7 +109,7 @@ class CpuPart(Part):
     isolated: str = Field(description="CPUs that the running kernel isolates (isolcpus=).")
     nohz_full: str | None = Field(description="null: the kernel has no nohz_full.")
     smt: bool | None = Field(description="Whether SMT is active; null if not known.")
-    sockets: int = Field(description="Number of sockets with CPUs online.")
+    sockets: int = Field(description="Number of sockets with CPUs online; 0: not known.")
     threads_per_core: int = Field(description="The most threads that one core has online.")
     cores: tuple[CorePart, ...] = Field(description="Every core, by its first CPU.")
 
@@ -128,8 +127,10 @@ class NodePart(Part):
 class MemoryPart(Part):
     """Memory of the host."""
 
-    total_kib: int = Field(description="Memory, KiB.")
-    available_kib: int = Field(description="Memory that programs could get, KiB.")
+    total_kib: int | None = Field(description="Memory, KiB; null: not known.")
+    available_kib: int | None = Field(
+        description="Memory that programs could get, KiB; null: not known."
+    )
     nodes: tuple[NodePart, ...] = Field(description="NUMA nodes; none on a kernel without NUMA.")
 
 

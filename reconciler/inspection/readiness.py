@@ -17,6 +17,7 @@ def readiness(state: HostState, pci: Sequence[PciPart]) -> tuple[Check, ...]:
     return (
         _virtualisation(state),
         _kvm(state),
+        _firmware(state),
         _iommu(state),
         _remapping(state),
         _kernel(state),
@@ -49,17 +50,33 @@ def _kvm(state: HostState) -> Check:
     if state.virt.kvm_device:
         module = f" ({state.virt.kvm_module})" if state.virt.kvm_module else ""
         return _check("kvm", "pass", f"/dev/kvm is there{module}")
-    if not state.identity.boot_id:
+    if state.virt.kvm_device is None or not state.identity.boot_id:
         return _check("kvm", "unknown", "this is no running system")
     module = "kvm_intel" if state.iommu.cpu_vendor == "GenuineIntel" else "kvm_amd"
     hint = f"modprobe {module}; the kernel log says why if that fails"
     return _check("kvm", "fail", "there is no /dev/kvm", hint)
 
 
+def _firmware(state: HostState) -> Check:
+    """Whether firmware hands the IOMMU over: by its tables, or because one runs (device tree)."""
+    name = "iommu-firmware"
+    found = diagnose(state.iommu, state.pci)
+    if state.iommu.tables:
+        return _check(name, "pass", f"firmware publishes {', '.join(state.iommu.tables)}")
+    if found.status == "on":
+        return _check(name, "pass", "an IOMMU runs")
+    status: Status = "fail" if state.iommu.shown else "unknown"
+    return _check(name, status, found.message, found.hint)
+
+
 def _iommu(state: HostState) -> Check:
     found = diagnose(state.iommu, state.pci)
     if found.status == "on":
         return _check("iommu", "pass", found.message)
+    if not state.iommu.shown:
+        return _check("iommu", "unknown", "there are no IOMMU groups to look at", found.hint)
+    if not state.iommu.tables:
+        return _check("iommu", "fail", "the kernel has no IOMMU to drive", "see iommu-firmware")
     hint = found.hint
     if found.status == "possible":
         hint = f"{hint}; reconcile does that as soon as a device is in the spec"
@@ -111,7 +128,10 @@ def _groups(state: HostState, pci: Sequence[PciPart]) -> Check:
     """Isolated well enough: some endpoint that the host can spare is alone, or can go with its
     neighbours."""
     if not state.iommu.active:
-        return _check("groups", "unknown", "there are no IOMMU groups before the IOMMU is on")
+        text = "there are no IOMMU groups before the IOMMU is on"
+        return _check(
+            "groups", "unknown", text if state.iommu.shown else "no groups are shown here"
+        )
     free = [p for p in pci if p.assignable.answer in ("yes", "with")]
     ends = [p for p in pci if not p.bridge]
     if "pcie_acs_override" in " ".join(state.iommu.arguments):
@@ -128,7 +148,9 @@ def _boot_loader(state: HostState) -> Check:
     found = [p for p in state.boot.problems if p.refuse]
     if found:
         text = "; ".join(p.message for p in found)
-        return _check("bootloader", "fail", text, "; ".join(p.hint for p in found if p.hint))
+        hint = "; ".join(p.hint for p in found if p.hint)
+        unknown = all(p.code == "bootloader-unknown" for p in found)
+        return _check("bootloader", "unknown" if unknown else "fail", text, hint)
     evidence = f" ({', '.join(state.boot.evidence)})" if state.boot.evidence else ""
     return _check("bootloader", "pass", f"{state.boot.loader}{evidence}")
 
@@ -164,10 +186,12 @@ def _libvirt(state: HostState) -> Iterator[Check]:
             "denied": "run as root, or join the libvirt group",
         }.get(libvirt.reason, "")
         yield _check("libvirt", "unknown" if asked else "fail", libvirt.message, hint)
-        yield _check("confinement", "unknown", "libvirt tells it")
+        for name in ("qemu-user", "confinement"):
+            yield _check(name, "unknown", "libvirt is asked for it")
         yield _memlock(state)
         return
     yield _check("libvirt", "pass", f"libvirt {libvirt.version}, {len(libvirt.domains)} domains")
+    yield _qemu_user(libvirt.qemu_user)
     models = [m for m in libvirt.security_models if m in ("selinux", "apparmor")]
     if models:
         yield _check("confinement", "pass", f"QEMU is confined by {', '.join(models)}")
@@ -175,6 +199,16 @@ def _libvirt(state: HostState) -> Iterator[Check]:
         text = "neither SELinux nor AppArmor confines QEMU"
         yield _check("confinement", "fail", text, "switch one on, and security_driver in qemu.conf")
     yield _memlock(state)
+
+
+def _qemu_user(user: int | None) -> Check:
+    """Whom a guest becomes that breaks out of QEMU."""
+    if user is None:
+        return _check("qemu-user", "unknown", "libvirt does not say which user QEMU runs as")
+    if user == 0:
+        hint = 'user = "libvirt-qemu" (Debian) or "qemu" in /etc/libvirt/qemu.conf'
+        return _check("qemu-user", "fail", "QEMU runs as root", hint)
+    return _check("qemu-user", "pass", f"QEMU runs as user {user}, not as root")
 
 
 def _memlock(state: HostState) -> Check:

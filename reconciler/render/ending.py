@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.apply import Outcome
+from reconciler.budget.words import count
 from reconciler.model import Effective, Plan
-from reconciler.render.plan_words import closing, count
+from reconciler.render.plan_words import closing
 
 
 def ending(plan: Plan, outcome: Outcome) -> Iterator[str]:

@@ -6,18 +6,28 @@ from collections.abc import Iterable, Iterator
 
 from reconciler.budget.words import size
 from reconciler.inspection.model import Inspection
-from reconciler.render.inspect_text import ANSWERS, SIGNS, backing, by_group, cpu_summary, pins
-from reconciler.render.inspect_text import facts as device_facts
-from reconciler.render.inspect_text import verdict as device_verdict
+from reconciler.render.inspect_words import (
+    ANSWERS,
+    SIGNS,
+    amount,
+    backing,
+    by_group,
+    configured,
+    cpu_summary,
+    no_vms,
+    pins,
+    system,
+)
+from reconciler.render.inspect_words import facts as device_facts
+from reconciler.render.inspect_words import verdict as device_verdict
 from reconciler.render.markdown import cell, code
 from reconciler.render.names import short_name
 
 
 def markdown(found: Inspection) -> str:
     """The whole page; nothing in it is active."""
-    host = found.host
-    lines = [f"### {cell(host.hostname or 'this host')}", ""]
-    lines += [cell(" · ".join(w for w in (host.system, f"Linux {host.kernel}") if w))]
+    lines = [f"### {cell(found.host.hostname or 'this host')}", ""]
+    lines += [cell(" · ".join(system(found)) or "not a running system")]
     for part in (_readiness, _pci, _cpu, _memory, _boot, _vms):
         lines += ["", *part(found)]
     return "\n".join(lines) + "\n"
@@ -84,7 +94,7 @@ def _memory(found: Inspection) -> Iterator[str]:
         for n in found.memory.nodes
     ]
     memory = found.memory
-    totals = (size(memory.total_kib), size(memory.available_kib))
+    totals = (amount(memory.total_kib), amount(memory.available_kib))
     rows.append(("host", "", *totals, *(pools.get((None, s), "–") for s in sizes)))
     yield from _table(("node", "CPUs", "memory", "free", *(f"{s} pages" for s in sizes)), rows)
 
@@ -93,8 +103,7 @@ def _boot(found: Inspection) -> Iterator[str]:
     boot = found.boot
     yield f"#### Boot ({cell(boot.loader)})"
     yield ""
-    configured = boot.configured if boot.configured is not None else boot.configured_gap
-    rows = [("running", "", code(boot.running)), ("configured", "", code(configured))]
+    rows = [("running", "", code(boot.running)), ("configured", "", code(configured(found)))]
     rows += [("default" if e.default else e.kind, cell(e.title), code(e.args)) for e in boot.next]
     yield from _table(("what", "title", "kernel arguments"), rows)
 
@@ -103,7 +112,7 @@ def _vms(found: Inspection) -> Iterator[str]:
     yield "#### Virtual machines"
     yield ""
     if not found.vms:
-        yield cell(found.libvirt.message or "none")
+        yield cell(no_vms(found))
         return
     rows = (
         (cell(v.name), v.state, cell(pins(v)), cell(backing(v)), code(", ".join(v.devices)))

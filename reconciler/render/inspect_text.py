@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from reconciler.budget.words import size
-from reconciler.inspection.model import Check, Inspection, PciPart, VmPart
+from reconciler.budget.words import count, size
+from reconciler.inspection.model import Check, Inspection, PciPart
+from reconciler.render.inspect_words import (
+    ANSWERS,
+    SIGNS,
+    amount,
+    backing,
+    by_group,
+    configured,
+    cpu_summary,
+    entry_args,
+    facts,
+    memory_summary,
+    no_vms,
+    pins,
+    places,
+    system,
+    verdict,
+)
 from reconciler.render.names import short_name
 from reconciler.render.style import clean
-from specs.values import CpuSet
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
     from rich.text import Text
     from rich.tree import Tree
-
-SIGNS = {"pass": ("✓", "green"), "fail": ("✗", "red"), "unknown": ("?", "yellow")}
-ANSWERS = {
-    "yes": ("✓", "green"),
-    "with": ("✓", "green"),
-    "no": ("✗", "red"),
-    "unknown": ("?", "yellow"),
-}
 
 
 def text(found: Inspection, *, colour: bool = False, width: int = 80, verbose: bool = False) -> str:
@@ -50,8 +58,7 @@ def text(found: Inspection, *, colour: bool = False, width: int = 80, verbose: b
 
 def _parts(found: Inspection, verbose: bool) -> Iterator[RenderableType]:
     host = found.host
-    words = [host.hostname or "this host", host.system, f"Linux {host.kernel}"]
-    yield _text(" · ".join(w for w in words if w), "bold")
+    yield _text(" · ".join((host.hostname or "this host", *system(found))), "bold")
     yield _text("")
     yield from _readiness(found.readiness)
     yield from _pci(found.pci, verbose)
@@ -109,11 +116,13 @@ def _readiness(checks: Iterable[Check]) -> Iterator[RenderableType]:
 # --- devices ------------------------------------------------------------------------------------
 
 
-def _pci(functions: Iterable[PciPart], verbose: bool) -> Iterator[RenderableType]:
+def _pci(functions: Sequence[PciPart], verbose: bool) -> Iterator[RenderableType]:
     from rich.tree import Tree
 
     yield _text("")
     yield _text("PCI devices by IOMMU group", "bold")
+    if not functions:
+        yield _indented(_text("none shown here"))
     hidden = 0
     for group, members in by_group(functions):
         ends = [f for f in members if not f.bridge]
@@ -130,14 +139,6 @@ def _pci(functions: Iterable[PciPart], verbose: bool) -> Iterator[RenderableType
         yield _indented(tree)
     if hidden:
         yield _indented(_text(f"{count(hidden, 'bridge')} without devices beside them (-v)", "dim"))
-
-
-def by_group(functions: Iterable[PciPart]) -> list[tuple[int | None, list[PciPart]]]:
-    """Groups in order of number, last what has none; members in address order."""
-    groups: dict[int | None, list[PciPart]] = {}
-    for function in functions:
-        groups.setdefault(function.iommu_group, []).append(function)
-    return sorted(groups.items(), key=lambda item: (item[0] is None, item[0] or 0))
 
 
 def _branch(tree: Tree, function: PciPart) -> None:
@@ -158,34 +159,6 @@ def _branch(tree: Tree, function: PciPart) -> None:
     tree.add(head)
 
 
-def facts(function: PciPart) -> str:
-    """Id, driver, node, virtual functions and use in one line."""
-    words = [f"[{function.vendor}:{function.device}]"]
-    words.append(f"driver {function.driver}" if function.driver else "no driver")
-    if function.numa_node is not None:
-        words.append(f"node {function.numa_node}")
-    if function.sriov is not None:
-        words.append(f"{function.sriov.enabled} of {function.sriov.total} VFs")
-    if function.physical_function:
-        words.append(f"VF of {function.physical_function}")
-    if function.used_for:
-        words.append(f"used for {', '.join(function.used_for)}")
-    return ", ".join(words)
-
-
-def verdict(function: PciPart) -> str:
-    """``can be given away: yes``, ``with ...``, or ``no: ...``."""
-    found = function.assignable
-    said = {
-        "yes": "yes",
-        "with": f"with {', '.join(found.together)}",
-        "no": f"no, {'; '.join(found.because)}",
-        "unknown": "not known before the IOMMU is on",
-    }[found.answer]
-    held = ', while its VM runs (bind = "vm")' if found.bind == "vm" else ""
-    return f"can be given away: {said}{held}"
-
-
 # --- CPUs and memory ----------------------------------------------------------------------------
 
 
@@ -197,44 +170,18 @@ def _cpu(found: Inspection) -> Iterator[RenderableType]:
     table.add_row("online", _text(cpu.online or "not known"))
     if cpu.offline:
         table.add_row("offline", _text(cpu.offline))
-    table.add_row("isolated", _text(cpu.isolated or "none"))
-    for place, cores in _places(found):
+    table.add_row("isolated", _text(cpu.isolated or ("none" if cpu.online else "not known")))
+    for place, cores in places(found):
         table.add_row(_text(place), _text("  ".join(cores)))
     yield _indented(table)
-
-
-def cpu_summary(found: Inspection) -> str:
-    """``GenuineIntel, 1 socket, 8 cores, 2 threads each``."""
-    cpu = found.cpu
-    words = [cpu.vendor] if cpu.vendor else []
-    words.append(count(cpu.sockets, "socket"))
-    words.append(count(len(cpu.cores), "core"))
-    if cpu.threads_per_core > 1:
-        words.append(f"{cpu.threads_per_core} threads each")
-    return ", ".join(words)
-
-
-def count(number: int, noun: str) -> str:
-    """``1 core``, ``2 cores``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _places(found: Inspection) -> Iterator[tuple[str, list[str]]]:
-    """Threads of each core, by node and level 3 cache."""
-    places: dict[tuple[int | None, str], list[str]] = {}
-    for core in found.cpu.cores:
-        places.setdefault((core.node, core.l3), []).append(core.cpus)
-    several = len({l3 for _, l3 in places}) > len({node for node, _ in places})
-    for (node, l3), cores in places.items():
-        name = "cores" if node is None else f"node {node}"
-        yield (f"{name}, L3 {l3}" if l3 and several else name), cores
 
 
 def _memory(found: Inspection) -> Iterator[RenderableType]:
     memory = found.memory
     yield _text("")
-    total = f"{size(memory.total_kib)}, {size(memory.available_kib)} available"
-    yield _joined(("Memory", "bold"), (f"  {total}", "dim"))
+    yield _joined(("Memory", "bold"), (f"  {memory_summary(found)}", "dim"))
+    if memory.total_kib is None and not memory.nodes:
+        return
     sizes = list(dict.fromkeys(p.size for p in found.hugepages))
     far = ["distances"] if len(memory.nodes) > 1 else []
     table = _table("", "memory", "free", *(f"{s} pages" for s in sizes), *far)
@@ -255,7 +202,7 @@ def _memory_rows(found: Inspection) -> list[tuple[int | None, str, str, list[str
         for n in memory.nodes
     ]
     if len(rows) != 1:
-        rows.append((None, size(memory.total_kib), size(memory.available_kib), [""]))
+        rows.append((None, amount(memory.total_kib), amount(memory.available_kib), [""]))
     return rows
 
 
@@ -267,14 +214,14 @@ def _boot(found: Inspection, verbose: bool) -> Iterator[RenderableType]:
     yield _text("")
     yield _joined(("Boot", "bold"), (f"  {boot.loader}", "dim"))
     table = _table("", "", header=False)
-    table.add_row("running", _text(boot.running or "nothing"))
-    configured = boot.configured if boot.configured is not None else boot.configured_gap
-    table.add_row("configured", _text(configured or "nothing"))
+    table.add_row("running", _text(boot.running or "not known"))
+    table.add_row("configured", _text(configured(found)))
     for entry in boot.next:
         if entry.kind != "normal" and not verbose:
             continue
         said = [(entry.title or entry.entry, "bold" if entry.default else "")]
-        said.append((f"\n{entry.args}" if entry.args != boot.running else "  as running", "dim"))
+        args = entry_args(entry.args, boot.running)
+        said.append((f"  {args}" if args == "as running" else f"\n{args}", "dim"))
         name = "next" if entry.default else ("entry" if entry.kind == "normal" else entry.kind)
         table.add_row(name, _joined(*said))
     for problem in boot.problems:
@@ -290,8 +237,7 @@ def _vms(found: Inspection) -> Iterator[RenderableType]:
     uri = f"  {found.libvirt.uri}" if found.libvirt.available else ""
     yield _joined(("Virtual machines", "bold"), (uri, "dim"))
     if not found.vms:
-        why = found.libvirt.message if not found.libvirt.available else "none"
-        yield _indented(_text(why))
+        yield _indented(_text(no_vms(found)))
         return
     table = _table("name", "state", "vCPUs on", "memory", "devices")
     for vm in found.vms:
@@ -300,20 +246,3 @@ def _vms(found: Inspection) -> Iterator[RenderableType]:
             _text(vm.name), state, _text(pins(vm)), _text(backing(vm)), _text("\n".join(vm.devices))
         )
     yield _indented(table)
-
-
-def pins(vm: VmPart) -> str:
-    """``4 on 2-3,10-11``, or ``4, not pinned``."""
-    number = "?" if vm.vcpus is None else str(vm.vcpus)
-    pinned = vm.pinned
-    return f"{number} on {CpuSet(pinned)}" if pinned else f"{number}, not pinned"
-
-
-def backing(vm: VmPart) -> str:
-    """``16G in 1G pages, strict 0``."""
-    words = [vm.memory or "?"]
-    if vm.hugepages:
-        words.append(f"in {vm.hugepages} pages")
-    if vm.numatune:
-        words.append(f"({vm.numatune})")
-    return " ".join(words)

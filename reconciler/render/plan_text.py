@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from reconciler.apply import Outcome
+from reconciler.budget.words import count
 from reconciler.model import Change, Finding, Pending, Plan, Severity
 from reconciler.render.diff import diff
 from reconciler.render.ending import ending
@@ -14,7 +15,6 @@ from reconciler.render.plan_words import (
     WHEN,
     chapters,
     closing,
-    count,
     field,
     labelled,
     named,

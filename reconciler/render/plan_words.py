@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from reconciler.budget.words import count
 from reconciler.model import Change, Effective, Plan, Severity
 from reconciler.render.names import short_name
 from reconciler.render.plan_json import summary
@@ -110,8 +111,3 @@ def closing(plan: Plan) -> str:
     parts = [("now", "now"), ("vm_restart", "at VM start"), ("reboot", "at the next boot")]
     when = ", ".join(f"{counts[key]} {text}" for key, text in parts if counts[key])
     return f"{count(counts['changes'], 'change')}: {when}.{same}"
-
-
-def count(number: int, noun: str) -> str:
-    """``1 change``, ``2 changes``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

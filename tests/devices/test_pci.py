@@ -264,6 +264,8 @@ def test_unknown_hardware_and_virtual_machines(tree: TreeBuilder) -> None:
     tree.function("0000:00:00.0", "0x060000", "8086:1237")
     reader = tree.reader()
     pci = observe_pci(reader)
+    assert diagnose(observe_iommu(reader, pci), pci).status == "unknown"
+    tree.mkdir("/sys/firmware/acpi/tables")
     assert diagnose(observe_iommu(reader, pci), pci).status == "none"
     tree.cpu(flags="fpu vmx hypervisor")
     assert diagnose(observe_iommu(reader, pci), pci).status == "virtual-machine"

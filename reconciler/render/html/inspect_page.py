@@ -19,7 +19,7 @@ def page(found: Inspection) -> str:
             sections.readiness(found.readiness),
             section("PCI tree and IOMMU groups", pci.tree(found)),
             sections.machines(found),
-            sections.boot(found.boot),
+            sections.boot(found),
         ),
         el("footer", f"reconcile {found.tool_version}"),
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.budget.words import size
+from reconciler.budget.words import count, size
 from reconciler.inspection.model import CorePart, Inspection, NodePart, PciPart
 from reconciler.render.html.markup import Html, el, join
 from reconciler.render.html.owners import OFFLINE, Owners
 from reconciler.render.html.page import hidden
-from reconciler.render.inspect_text import count
 from reconciler.render.names import short_name
 from specs.values import CpuSet
 
@@ -33,8 +32,8 @@ def _nodes(found: Inspection) -> tuple[NodePart, ...]:
     whole = NodePart(
         node=0,
         cpus=found.cpu.online,
-        total_kib=memory.total_kib,
-        free_kib=memory.available_kib,
+        total_kib=memory.total_kib or 0,
+        free_kib=memory.available_kib or 0,
         distances={},
     )
     return (whole,)

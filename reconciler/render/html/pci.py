@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.budget.words import count
 from reconciler.inspection.model import Inspection, PciPart
 from reconciler.render.html.markup import Html, Node, el, join
 from reconciler.render.html.page import hidden
-from reconciler.render.inspect_text import ANSWERS, count, verdict
+from reconciler.render.inspect_words import ANSWERS, verdict
 from reconciler.render.names import short_name
 
 _HUES = 6  # the style sheet has that many colours for shared groups

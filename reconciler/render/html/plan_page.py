@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.budget.words import count
 from reconciler.inspection.model import Inspection
 from reconciler.model import Change, Finding, Plan, Severity
 from reconciler.render.html import machine, pci, sections
@@ -15,7 +16,6 @@ from reconciler.render.plan_words import (
     WHEN,
     chapters,
     closing,
-    count,
     field,
     labelled,
     named,

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconciler.inspection.model import BootPart, Check, Inspection, VmPart
+from reconciler.inspection.model import Check, Inspection, VmPart
 from reconciler.render.html.markup import Html, Node, el, join
 from reconciler.render.html.owners import Owners
 from reconciler.render.html.page import hidden, section
-from reconciler.render.inspect_text import SIGNS, backing, cpu_summary, pins
+from reconciler.render.inspect_words import (
+    SIGNS,
+    backing,
+    configured,
+    cpu_summary,
+    entry_args,
+    no_vms,
+    pins,
+    system,
+)
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[Node]], cls: str = "") -> Html:
@@ -24,8 +33,7 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[Node]], cls: str = "") -
 def masthead(found: Inspection, title: str = "") -> Html:
     """Which machine this is."""
     host = found.host
-    facts = [host.system, f"Linux {host.kernel}", host.bootloader, f"IOMMU {host.iommu}"]
-    line = " · ".join(f for f in facts if f.strip())
+    line = " · ".join([*system(found), host.bootloader, f"IOMMU {host.iommu}"])
     return el("header", el("h1", title or host.hostname or "this host"), el("p", line))
 
 
@@ -49,20 +57,20 @@ def readiness(checks: Iterable[Check]) -> Html:
     return section("Readiness", el("ul", *items, cls="checks"), note=note)
 
 
-def boot(found: BootPart) -> Html:
+def boot(found: Inspection) -> Html:
     """Running, configured, and what the loader can start."""
-    configured = found.configured if found.configured is not None else found.configured_gap
+    loader = found.boot
     rows: list[tuple[Node, Node, Node]] = [
-        ("running", "", el("code", found.running)),
-        ("configured", "", el("code", configured) if configured else "nothing"),
+        ("running", "", el("code", loader.running or "not known")),
+        ("configured", "", el("code", configured(found))),
     ]
-    for entry in found.next:
-        same = entry.args == found.running
-        args = el("span", "as running", cls="dim") if same else el("code", entry.args)
-        rows.append(("default" if entry.default else entry.kind, entry.title or entry.entry, args))
-    problems = [el("p", f"! {text}", cls="note") for text in found.problems]
+    for entry in loader.next:
+        args = entry_args(entry.args, loader.running)
+        shown = el("span", args, cls="dim") if args == "as running" else el("code", args)
+        rows.append(("default" if entry.default else entry.kind, entry.title or entry.entry, shown))
+    problems = [el("p", f"! {text}", cls="note") for text in loader.problems]
     return section(
-        "Boot", table(("", "entry", "kernel command line"), rows), *problems, note=found.loader
+        "Boot", table(("", "entry", "kernel command line"), rows), *problems, note=loader.loader
     )
 
 
@@ -75,7 +83,7 @@ def machines(found: Inspection) -> Html:
 def vm_table(found: Inspection) -> Html:
     """A table of the VMs, or why there are none."""
     if not found.vms:
-        return el("p", found.libvirt.message or "none", cls="dim")
+        return el("p", no_vms(found), cls="dim")
     owners = Owners(found)
     rows = (_vm(vm, owners) for vm in found.vms)
     return table(("name", "state", "vCPUs", "memory", "devices"), rows)
