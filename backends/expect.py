@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from backends.reader import Reader
-from backends.steps import Expect
-from specs.record import Record
-
-
-class Ran(Record):
-    """The program that has ended: what it printed, and when it began (ns since the epoch)."""
-
-    out: str
-    began_ns: int
-
+from backends.steps import Expect, Ran
 
 Check = Callable[[Reader, Expect, Ran], "str | None"]
 

@@ -20,6 +20,7 @@ from backends.reader import Done, NeedsRoot, Reader, TreeReader
 from backends.runner import Place, chroot, here
 from backends.steps import (
     DefineDomain,
+    Ran,
     RemoveFile,
     RenameFile,
     Run,
@@ -190,7 +191,7 @@ class Host:
                 hint=f"by hand: {self._by_hand(step)}",
             )
         if step.expect is not None:
-            from backends.expect import Ran, problem
+            from backends.expect import problem
 
             wrong = problem(self.reader, step.expect, Ran(done.out, began))
             if wrong:

@@ -106,7 +106,7 @@ class WriteAttribute(Record):
 class Expect(Record):
     """What a generated file must look like after the program that made it has ended.
 
-    ``kind`` names the check (see backends.checks); ``like`` is the older file to compare with.
+    ``kind`` names the check (see backends.expect); ``like`` is the older file to compare with.
     """
 
     kind: str
@@ -125,6 +125,13 @@ class Expect(Record):
         if self.like is not None:
             out["like"] = self.like
         return out
+
+
+class Ran(Record):
+    """The program that has ended: what it printed, and when it began (ns since the epoch)."""
+
+    out: str
+    began_ns: int
 
 
 class Run(Record):

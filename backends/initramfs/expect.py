@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from backends.expect import Ran
 from backends.initramfs.state import Contents
 from backends.reader import Reader
-from backends.steps import Expect, Run
+from backends.steps import Expect, Ran, Run
 
 # vfat keeps times to 2 s (inode.c fat_time_unix2fat), other file systems to a clock tick.
 _CLOCK_NS = 2_000_000_000

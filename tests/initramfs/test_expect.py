@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from backends.expect import Ran, problem
+from backends.expect import problem
 from backends.initramfs.expect import expect_made_again, list_image
 from backends.initramfs.state import Contents
 from backends.reader import TreeReader
-from backends.steps import Expect
+from backends.steps import Expect, Ran
 
 # lsinitramfs prints names; lsinitrd prints them as ls -l does.
 NAMES = """\

@@ -184,6 +184,7 @@ def test_a_broken_role_hides_nothing_and_invents_nothing(tmp_path: Path) -> None
         (b"version = 1\rboot = 1", "1:12  not TOML"),
         (b"", 'version "version" is missing'),
     ],
+    ids=lambda value: None if isinstance(value, str) else "content",
 )
 def test_content_that_is_no_spec(tmp_path: Path, raw: bytes, expected: str) -> None:
     start = time.perf_counter()
@@ -204,6 +205,7 @@ def test_content_that_is_no_spec(tmp_path: Path, raw: bytes, expected: str) -> N
         + "\nboot.absent_kernel_args = "
         + str([f"a{i}" for i in range(20_000)]),
     ],
+    ids=["deep tables", "unknown keys", "twins", "a long key", "a long CPU list", "many arguments"],
 )
 def test_large_wrong_specs_are_quick(tmp_path: Path, text: str) -> None:
     start = time.perf_counter()
