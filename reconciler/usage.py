@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
+from reconciler.options import FORMATS, MODES, OPTIONS
 from specs.errors import UsageError
 
-FORMATS = ("text", "json", "markdown", "html")
+_HELP = "reconcile --help lists the modes and options"
 _OPERANDS = {
     "plan": (0, 1),
     "apply": (0, 1),
@@ -26,7 +28,7 @@ def format_name(text: str) -> str:
     raise ArgumentTypeError(f'found "{text}"; expected one of {", ".join(FORMATS)}')
 
 
-def one_mode(found: Sequence[str], operands: Sequence[str], known: Collection[str]) -> str:
+def one_mode(found: Sequence[str], operands: Sequence[str]) -> str:
     """The mode. Raises UsageError unless there is exactly one."""
     modes = sorted(set(found))
     if len(modes) == 1:
@@ -37,7 +39,7 @@ def one_mode(found: Sequence[str], operands: Sequence[str], known: Collection[st
             hint="--plan shows what --apply would do" if modes == ["apply", "plan"] else "",
         )
     file = operands[-1] if operands else ""
-    if operands and operands[0] in known:
+    if operands and operands[0] in {mode.name for mode in MODES}:
         rest = f" {file}" if len(operands) > 1 else ""
         raise UsageError(
             f'"{operands[0]}" is a mode and needs two dashes',
@@ -47,14 +49,29 @@ def one_mode(found: Sequence[str], operands: Sequence[str], known: Collection[st
     raise UsageError("nothing says what to do: a mode is missing", hint=hint)
 
 
-def unknown(words: Sequence[str], known: Collection[str]) -> UsageError:
+def unknown(words: Sequence[str]) -> UsageError:
     """The error for options that there are not."""
     from specs.problems import did_you_mean  # with pydantic: not for every command line
 
     first = words[0].partition("=")[0]
-    near = did_you_mean(first, known)
-    hint = near or "reconcile --help lists the modes and options"
-    return UsageError(f"unknown option {first}", hint=hint)
+    flags = [f"--{mode.name}" for mode in MODES] + [f for option in OPTIONS for f in option.flags]
+    # Without the dashes: they would make any two options look alike.
+    near = did_you_mean(first.lstrip("-"), [f.lstrip("-") for f in flags if f.startswith("--")])
+    return UsageError(f"unknown option {first}", hint=near.replace('"', '"--', 1) or _HELP)
+
+
+def wrong_option(message: str) -> UsageError:
+    """argparse's words about an option in ours."""
+    found = re.fullmatch(r"argument ([^:]*): (.*)", message, re.S)
+    if not found:
+        return UsageError(message, hint=_HELP)
+    name, what = found[1].rpartition("/")[2], found[2]
+    value = next((option.value for option in OPTIONS if name in option.flags), "")
+    if what == "expected one argument":
+        return UsageError(f"{name} needs a value: {name} {value}", hint=_HELP)
+    if "ignored explicit argument" in what:
+        return UsageError(f"{name} takes no value", hint=_HELP)
+    return UsageError(f"{name}: {what}", hint=_HELP)
 
 
 def check(args: Namespace) -> None:
@@ -81,4 +98,5 @@ def _check_operands(args: Namespace) -> None:
     if count < low:
         raise UsageError(f"--{args.mode} needs {_NEEDED[args.mode]}")
     if high is not None and count > high:
-        raise UsageError(f"--{args.mode} takes {high or 'no'} operand(s), found {count}")
+        usual = next(mode.shown for mode in MODES if mode.name == args.mode)
+        raise UsageError(f'"{args.operands[high]}" is one too many: reconcile {usual}')

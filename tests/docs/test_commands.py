@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import MODES
+from reconciler.options import MODES
 from tests.cli import Ran, run
 from tests.simulator.hosts import build
 
@@ -89,7 +89,7 @@ def test_every_command_works(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_documentation_shows_every_mode() -> None:
     shown = {word for page in PAGES for line in commands(page) for word in line.split()}
     # A trial boot cannot be made yet; the schema is for editors (README names it in its text).
-    assert {f"--{name}" for name, _ in MODES} - shown == {"--confirm", "--schema"}
+    assert {f"--{mode.name}" for mode in MODES} - shown == {"--confirm", "--schema"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -41,16 +41,18 @@ def spec(tmp_path: Path) -> Path:
     [
         ([], "a mode is missing"),
         (["--plan", "--apply"], "one mode at a time"),
-        (["--plan", "a", "b"], "takes 1 operand"),
+        (["--plan", "a", "b"], "one too many: reconcile --plan [SPEC]"),
         (["--validate"], "needs a spec"),
         (["--capture"], "needs the file to write"),
-        (["--schema", "x"], "takes no operand"),
+        (["--schema", "x"], "one too many: reconcile --schema"),
         (["--plan", "--root", "/", "--state", "x"], "exclude"),
         (["--apply", "--state", "x"], "cannot be changed"),
         (["--apply", "--out", "x"], "--out goes with --plan"),
         (["--plan", "--root", "/no/such/folder"], "no such folder"),
         (["--plan", "--format", "yaml"], "expected one of text"),
         (["--pla"], "unknown option --pla"),
+        (["--plan", "a", "--out"], "--out needs a value: --out FILE"),
+        (["--plan", "a", "--strict=1"], "--strict takes no value"),
     ],
 )
 def test_wrong_usage(argv: list[str], words: str) -> None:
@@ -64,7 +66,7 @@ def test_version_and_help() -> None:
     assert run("--version").out == f"reconcile {__version__}\n"
     shown = run("--help")
     assert shown.code == 0
-    for word in ("--plan", "--apply", "--detailed-exitcode", "Exit codes"):
+    for word in ("--plan", "--apply", "--detailed-exitcode", "exit codes"):
         assert word in shown.out
 
 

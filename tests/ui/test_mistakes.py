@@ -162,9 +162,3 @@ def test_every_mistake_gets_a_good_answer(tmp_path: Path, monkeypatch: pytest.Mo
             parts.append(told(number, mistake, place, monkeypatch))
     assert number >= 40
     check(GOLDEN, "\n\n".join(parts) + "\n")
-
-
-def test_help_fits_one_screen() -> None:
-    lines = run("--help").out.splitlines()
-    assert len(lines) <= 40
-    assert max(map(len, lines)) <= 80
