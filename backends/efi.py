@@ -14,6 +14,11 @@ _GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 ESP_FOLDERS = ("/efi", "/boot", "/boot/efi")
 
 
+def has_variables(reader: Reader) -> bool:
+    """Whether firmware's variables can be seen: a loader that leaves one has left it there."""
+    return bool(reader.list(_VARS))
+
+
 def loader_variable(reader: Reader, name: str) -> str | None:
     """A variable of the boot loader interface as text, or None. Written anew at each boot."""
     data = reader.read_bytes(f"{_VARS}/{name}-{_LOADER}", optional=True)

@@ -148,12 +148,13 @@ def _history(args: argparse.Namespace) -> int:
 
 
 def _validate(args: argparse.Namespace) -> int:
+    from backends.bootloader import declarable
     from reconciler.render import problems
     from specs.errors import SpecError
     from specs.load import load_many
 
     try:
-        loaded = load_many(args.operands)
+        loaded = load_many(args.operands, loaders=declarable())
     except SpecError as e:
         if args.format != "json":
             raise

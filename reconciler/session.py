@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from backends.bootloader import declarable
 from backends.files import read_regular
 from reconciler import trust
 from reconciler.model import Finding, Plan
@@ -47,9 +48,11 @@ class Session(Record):
         """Load a spec file, or the spec of this machine from a folder. Raises SpecError."""
         if os.path.isdir(path):
             here = observe_identity(source.reader)
-            loaded = select(path, hostname=here.hostname, machine_id=here.machine_id)
+            loaded = select(
+                path, hostname=here.hostname, machine_id=here.machine_id, loaders=declarable()
+            )
         else:
-            loaded = load(path)
+            loaded = load(path, loaders=declarable())
         paths = _definitions(loaded)
         return cls(
             spec=_resolved(loaded.spec, paths),

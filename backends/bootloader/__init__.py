@@ -1,21 +1,17 @@
 """Boot loaders: each reads its own configuration and says which steps change it.
 
-A module in this folder offers one as ``BACKEND``; ``detect`` tells which one boots this host.
+A module in ``loaders`` offers one as ``BACKEND``; ``detect`` tells which one boots this host.
 """
 
 from __future__ import annotations
 
-import importlib
 from typing import Protocol
 
-from backends.bootloader.state import BootEdit, BootState, BootWish
+from backends import plugins
+from backends.bootloader.state import BootEdit, BootState, BootWish, Evidence
 from backends.reader import Reader
 
-NAMES = {
-    "grub2": "grub2",
-    "grub-mkconfig": "grub_mkconfig",
-    "systemd-boot": "systemd_boot",
-}
+_LOADERS = f"{__name__}.loaders"
 
 
 class Bootloader(Protocol):
@@ -23,8 +19,8 @@ class Bootloader(Protocol):
 
     name: str
 
-    def detect(self, reader: Reader) -> tuple[str, ...]:
-        """Evidence (sentences) that this loader boots the host; empty: it does not."""
+    def detect(self, reader: Reader) -> Evidence | None:
+        """What speaks for this loader having booted the host; None: nothing."""
 
     def read(self, reader: Reader, evidence: tuple[str, ...]) -> BootState:
         """What is running, configured and next."""
@@ -33,8 +29,17 @@ class Bootloader(Protocol):
         """The files and steps from this state to the wish; pure."""
 
 
+def names() -> tuple[str, ...]:
+    """Every boot loader that there is a backend for."""
+    return plugins.names(_LOADERS)
+
+
+def declarable() -> tuple[str, ...]:
+    """What ``boot.loader`` of a spec may say."""
+    return ("auto", *names())
+
+
 def backend(name: str) -> Bootloader:
     """The backend of that name. Raises KeyError."""
-    module = importlib.import_module(f"backends.bootloader.{NAMES[name]}")
-    found: Bootloader = module.BACKEND
+    found: Bootloader = plugins.backend(_LOADERS, name)
     return found

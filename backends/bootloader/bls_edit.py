@@ -8,12 +8,11 @@ script first. Sources: Boot Loader Specification, kernel-install(8), GRUB's blsc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 
-from backends.bootloader.in_place import Edit, base_of, edit_file
+from backends.bootloader.in_place import Edit, base_of, edit_file, edit_own, made_by_us
 from backends.bootloader.state import BootState, BootWish, FileEdit, SourceFile
-from backends.bootloader.wishes import absent_in, has, retired, spelled
-from backends.formats.cmdline import edit, join, tokens
+from backends.bootloader.wishes import absent_in, retired, spelled
+from backends.formats.cmdline import edit, has, join, tokens
 from backends.formats.kernel_arg import grub_form, kernel_form
 from backends.formats.kernel_cmdline_file import (
     ReadBy,
@@ -113,9 +112,11 @@ def line_for_new_kernels(
     owned = wish.owned_files.get(CMDLINE)
     if source.content is None:
         return _made(state, source, wish, added, dialect) if added else None
-    untouched = owned is not None and sha256(source.content).hexdigest() == owned.after_sha256
-    if owned is not None and owned.before is None and untouched:
-        return _ours(source, wish, added, dialect)
+    if made_by_us(source, owned):
+        gone = spelled(retired(wish))
+        return edit_own(
+            source, lambda text: _line(text, wish, gone, added, dialect), needed=bool(added)
+        )
     return edit_file(
         source, owned, _strip(wish), lambda text: _line(text, wish, (), added, dialect)
     )
@@ -141,19 +142,6 @@ def _line(
     if dialect.grub and edited != text:  # grubby reads the first line only, 20-grub.install all
         return as_one_line(edited, ReadBy.UNCOMMENTED)
     return edited
-
-
-def _ours(
-    source: SourceFile, wish: BootWish, added: Sequence[str], dialect: Dialect
-) -> FileEdit | None:
-    """The line that we made ourselves: it goes when nothing of ours is left to keep."""
-    after = None
-    if added:
-        text = _line(source.text, wish, spelled(retired(wish)), added, dialect)
-        after = text.encode("utf-8", "surrogateescape")
-    if after == source.content:
-        return None
-    return FileEdit(CMDLINE, source.content, None, after, source.mode)
 
 
 def _made(

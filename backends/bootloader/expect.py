@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from backends.bootloader.state import BootEntry
-from backends.formats.cmdline import matching, same
+from backends.formats.cmdline import has, matching
 from backends.reader import Reader
 from backends.steps import Expect
 
@@ -37,7 +37,7 @@ def uki(reader: Reader, expect: Expect) -> str | None:
 def wrong_arguments(entries: Iterable[BootEntry], expect: Expect) -> str | None:
     """The first entry that lacks an argument, or still has one that must be gone."""
     for entry in entries:
-        missing = [a for a in expect.args if not any(same(a, t) for t in entry.args)]
+        missing = [a for a in expect.args if not has(entry.args, a)]
         if missing:
             return f"entry {entry.title!r} lacks {' '.join(missing)}"
         present = [t for a in expect.absent for t in matching(entry.args, a)]

@@ -33,6 +33,7 @@ from backends.bootloader.grub_defaults import (
     source_file,
     user_file,
 )
+from backends.bootloader.grub_family import GRUB2
 from backends.bootloader.grub_kernelopts import GRUBENV, VARIABLE, grubenv_file, variables_of
 from backends.bootloader.room import lacks_room, room_facts
 from backends.bootloader.state import (
@@ -44,8 +45,8 @@ from backends.bootloader.state import (
     FileEdit,
     SourceFile,
 )
-from backends.bootloader.wishes import absent_in, beyond_editing, conflict, has, spelled
-from backends.formats.cmdline import edit, tokens
+from backends.bootloader.wishes import absent_in, beyond_editing, conflict, spelled
+from backends.formats.cmdline import edit, has, tokens
 from backends.formats.kernel_cmdline_file import ReadBy, read_cmdline_file
 from backends.reader import Reader
 from specs.errors import ReconcileError
@@ -54,8 +55,19 @@ from specs.record import replace
 NAME = "grub2"
 FOLDER = "/boot"
 ENTRIES = f"{FOLDER}/loader/entries"
+_LINKS = ("/etc/grub2-efi.cfg", "/etc/grub2.cfg")
+_BLSCFG = re.compile(r"(?m)^\s*blscfg\b")
 _DIALECT = Dialect(grub=True)
 _INHERITS = re.compile(r"(?<!\\)\$\{?kernelopts\b")
+
+
+def evidence(reader: Reader) -> tuple[str, ...]:
+    """A grub.cfg that says blscfg (links followed), and there are entries; else nothing."""
+    places = dict.fromkeys(reader.realpath(p) for p in (*_LINKS, GRUB2.config))
+    config = next((p for p in places if _BLSCFG.search(reader.read_text(p) or "")), None)
+    if not (config and any(n.endswith(".conf") for n in reader.list(ENTRIES))):
+        return ()
+    return (f"{config} says blscfg", f"{ENTRIES} has entries")
 
 
 def read(reader: Reader, evidence: tuple[str, ...]) -> BootState:

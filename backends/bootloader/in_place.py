@@ -23,6 +23,21 @@ def base_of(source: SourceFile, owned: OwnedFile | None, strip: Edit) -> bytes |
     return strip(source.text).encode("utf-8", "surrogateescape")
 
 
+def made_by_us(source: SourceFile, owned: OwnedFile | None) -> bool:
+    """Whether the whole file is ours: it did not exist before, and nobody edited it since."""
+    if owned is None or owned.before is not None or source.content is None:
+        return False
+    return hashlib.sha256(source.content).hexdigest() == owned.after_sha256
+
+
+def edit_own(source: SourceFile, apply: Edit, *, needed: bool) -> FileEdit | None:
+    """The edit of a file that we made: it goes when nothing of ours is left to keep."""
+    after = apply(source.text).encode("utf-8", "surrogateescape") if needed else None
+    if after == source.content:
+        return None
+    return FileEdit(source.path, source.content, None, after, source.mode)
+
+
 def edit_file(
     source: SourceFile, owned: OwnedFile | None, strip: Edit, apply: Edit
 ) -> FileEdit | None:

@@ -3,9 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import IntEnum
 
 from backends.steps import Step
 from specs.record import Record, field
+
+
+class Strength(IntEnum):
+    """How much a find says about what booted this host; the strongest counts."""
+
+    LIES_THERE = 1
+    """Its files are there; what runs looks like another's."""
+    FITS = 2
+    """Its files are there, and the running command line is like one of its own."""
+    STARTED = 3
+    """It left its name for the kernel that runs (the boot loader interface's EFI variables)."""
+    OWNS = 4
+    """A tool that writes the loader's entries anew from a source of its own."""
+
+
+class Evidence(Record):
+    """Why a host is taken to boot this way, in sentences. ``serves`` is the loader whose entries
+    a tool writes, so that a spec may name either."""
+
+    strength: Strength
+    sentences: tuple[str, ...]
+    serves: str = ""
 
 
 class BootEntry(Record):

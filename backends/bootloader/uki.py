@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends.bootloader.state import BootEntry, BootProblem, BootState, BootWish
-from backends.formats.cmdline import same
+from backends.formats.cmdline import has
 from backends.steps import Expect, Run, Step
 
 
@@ -34,7 +34,7 @@ def _of(entry: BootEntry, kernel: str) -> bool:
 
 
 def _expect(entry: BootEntry, wish: BootWish) -> Expect:
-    retired = tuple(a for a in wish.owned if not any(same(a, b) for b in wish.args))
+    retired = tuple(a for a in wish.owned if not has(wish.args, a))
     return Expect("uki", entry.source, tuple(wish.args), (*wish.absent, *retired))
 
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from backends.bootloader.state import BootProblem, BootWish
-from backends.formats.cmdline import hugepage_words, join, matching, same
+from backends.formats.cmdline import has, hugepage_words, join, matching
 from backends.formats.kernel_arg import grub_form, kernel_form
 from specs.errors import ReconcileError
-
-
-def has(words: Iterable[str], arg: str) -> bool:
-    """Whether the kernel reads one of the words like ``arg``."""
-    return any(same(arg, word) for word in words)
 
 
 def spelled(args: Iterable[str]) -> list[str]:

@@ -64,11 +64,18 @@ def same(a: str, b: str) -> bool:
     return _key(a) == _key(b)
 
 
+def has(words: Iterable[str], arg: str) -> bool:
+    """Whether the kernel reads one of the words like ``arg``: those behind ``--`` it does not."""
+    return any(same(arg, word) for word in before_dashdash(tuple(words))[0])
+
+
 def matching(words: Iterable[str], pattern: str) -> tuple[str, ...]:
-    """The words that ``NAME`` (with any value or none) or ``NAME=VALUE`` (exactly) stands for."""
+    """The kernel's words that ``NAME`` (with any value or none) or ``NAME=VALUE`` (exactly)
+    stands for."""
+    kernel = before_dashdash(tuple(words))[0]
     if value_of(pattern) is None:
-        return tuple(w for w in words if same_name(w, pattern))
-    return tuple(w for w in words if same(w, pattern))
+        return tuple(w for w in kernel if same_name(w, pattern))
+    return tuple(w for w in kernel if same(w, pattern))
 
 
 def before_dashdash(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -82,7 +89,7 @@ def before_dashdash(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, .
 def hugepage_words(words: Iterable[str]) -> tuple[str, ...]:
     """The hugepages arguments, in order. ``hugepages=`` belongs to the size before it, so they
     mean something only as one block (Documentation/admin-guide/mm/hugetlbpage.rst)."""
-    return tuple(w for w in words if _group(w) == _BLOCK)
+    return tuple(w for w in before_dashdash(tuple(words))[0] if _group(w) == _BLOCK)
 
 
 def excess_bytes(text: str) -> int:

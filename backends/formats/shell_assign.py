@@ -88,3 +88,8 @@ def escape_double(value: str) -> str:
 def appending(name: str, words: Sequence[str]) -> str:
     """The line that appends words to what a variable holds, without a newline."""
     return f"{name}={quote(' '.join(words))}".replace('="', f'="${name} ', 1)
+
+
+def prepending(name: str, words: Sequence[str]) -> str:
+    """The line that puts words before what a variable holds, without a newline."""
+    return f"{name}={quote(' '.join(words))}"[:-1] + f' ${name}"'

@@ -1,27 +1,22 @@
 """initramfs generators: what to put beside their configuration, and how they are run.
 
-A module in this folder offers one as ``BACKEND``; ``observe_initramfs`` tells which one makes the
-images of this host.
+A module in ``generators`` offers one as ``BACKEND``; ``observe_initramfs`` tells which one makes
+the images of this host.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from backends import efi
+from backends import efi, plugins
 from backends.bootloader.room import shortage
 from backends.initramfs.state import Contents, InitramfsState, OwnFile
 from backends.reader import Reader
 from backends.steps import Step
 from specs.record import replace
 
-NAMES = {
-    "initramfs-tools": "initramfs_tools",
-    "dracut": "dracut",
-    "mkinitcpio": "mkinitcpio",
-}
+_GENERATORS = f"{__name__}.generators"
 UNKNOWN = "unknown"
 _CHOICE = ("/etc/kernel/install.conf", "/usr/lib/kernel/install.conf")  # kernel-install(8)
 # An image may carry the time of a clock that counts in 2 s (vfat).
@@ -49,18 +44,23 @@ class Generator(Protocol):
 
 def generator(name: str) -> Generator:
     """The generator of that name. Raises KeyError."""
-    found: Generator = importlib.import_module(f"backends.initramfs.{NAMES[name]}").BACKEND
+    found: Generator = plugins.backend(_GENERATORS, name)
     return found
+
+
+def names() -> tuple[str, ...]:
+    """Every generator that there is a backend for."""
+    return plugins.names(_GENERATORS)
 
 
 def own_paths() -> tuple[str, ...]:
     """Every file that some generator may need from us."""
-    return tuple(path for name in NAMES for path in generator(name).own_paths)
+    return tuple(path for name in names() for path in generator(name).own_paths)
 
 
 def observe_initramfs(reader: Reader, inputs: Iterable[str] = ()) -> InitramfsState:
     """The generator in use and its images; ``inputs`` are files of ours that act from within."""
-    found = {name: evidence for name in NAMES if (evidence := generator(name).detect(reader))}
+    found = {name: evidence for name in names() if (evidence := generator(name).detect(reader))}
     name = _chosen(reader, found)
     if name is None:
         return InitramfsState(UNKNOWN, _evidence(found), blocked=_unclear(reader, found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from backends.formats.cmdline import same
+from backends.formats.cmdline import has
 from backends.memory import HUGEPAGES, Pool
 from backends.numa import NODES
 from backends.steps import Step, WriteAttribute
@@ -65,7 +65,7 @@ def _asked_at_boot(ctx: Context, args: Sequence[ArgWish]) -> bool:
     """Whether this boot already had our arguments: a pool that differs then will not come right
     by another reboot."""
     running = ctx.state.boot.running
-    return bool(args) and all(any(same(a.arg, word) for word in running) for a in args)
+    return bool(args) and all(has(running, a.arg) for a in args)
 
 
 def _short(

@@ -17,6 +17,7 @@ from backends.formats.cmdline import (
     MAX_BYTES,
     edit,
     excess_bytes,
+    has,
     hugepage_words,
     join,
     matching,
@@ -271,7 +272,7 @@ def _details(
 
 
 def _pending(state: BootState, wish: BootWish) -> tuple[Pending, ...]:
-    missing = [a for a in wish.args if not any(same(a, r) for r in state.running)]
+    missing = [a for a in wish.args if not has(state.running, a)]
     lingering = [w for pattern in wish.absent for w in matching(state.running, pattern)]
     if not (missing or lingering):
         return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backends.formats.cmdline import same, same_name
+from backends.formats.cmdline import has, same, same_name
 from reconciler.budget.cpu_args import cpu_args
 from reconciler.budget.cpu_checks import cpu_findings
 from reconciler.budget.placement_checks import slice_findings, tuned_findings
@@ -85,7 +85,7 @@ def _not_effective(ctx: Context) -> Iterator[Finding]:
     """The kernel got our argument and did not do it: it says why in its log only."""
     cpu = ctx.state.cpu
     for wish in _args(ctx):
-        if not any(same(wish.arg, word) for word in ctx.state.boot.running):
+        if not has(ctx.state.boot.running, wish.arg):
             continue
         name = wish.arg.partition("=")[0]
         shown = {"isolcpus": cpu.isolated, "nohz_full": cpu.nohz_full}.get(name)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backends.bootloader import grub_mkconfig
+from backends.bootloader.loaders import grub_mkconfig
 from backends.bootloader.state import BootEdit, BootState, BootWish, OwnedFile
 from backends.formats.cmdline import hugepage_words, tokens
 from backends.reader import TreeReader
@@ -43,7 +43,7 @@ class GrubHost:
     def state(self) -> BootState:
         """Observed now."""
         reader = TreeReader(self.tree.root)
-        return BACKEND.read(reader, BACKEND.detect(reader))
+        return BACKEND.read(reader, ())
 
     def apply(self, args: Sequence[str], absent: Sequence[str] = ()) -> BootEdit:
         """Edit towards these arguments, remembering what is owned."""
@@ -225,3 +225,10 @@ def test_problem_of_a_file_that_stops_sh_is_named(tmp_path: Path) -> None:
     assert problem.refuse
     assert "line 1" in problem.message
     assert replace(change, problems=()) == BootEdit(added=(), already=())
+
+
+def test_words_for_init_in_the_variable_before_ours_are_refused(tmp_path: Path) -> None:
+    host = GrubHost(tmp_path, b'GRUB_CMDLINE_LINUX="a -- b"\n', drop_ins=True)
+    (problem,) = BACKEND.edit(host.state(), BootWish(("iommu=pt",))).problems
+    assert problem.refuse
+    assert "for init" in problem.message

@@ -45,7 +45,7 @@ class Nearly(TreeReader):
 
 def codes(loader: Bootloader, reader: TreeReader) -> list[tuple[str, bool]]:
     """What stands against one more argument."""
-    state = loader.read(reader, loader.detect(reader))
+    state = loader.read(reader, ())
     return [(p.code, p.refuse) for p in loader.edit(state, WISH).problems]
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backends.bootloader import systemd_boot
 from backends.bootloader.detect import observe_boot
+from backends.bootloader.loaders import systemd_boot
+from backends.bootloader.state import Strength
 from backends.formats.cmdline import tokens
 from backends.formats.kernel_cmdline_file import ReadBy, read_cmdline_file
 from backends.reader import TreeReader
@@ -161,7 +162,9 @@ def test_secure_boot_and_unified_images_warn(tmp_path: Path) -> None:
 
 def test_grub_that_says_so_is_not_systemd_boot(tree: TreeBuilder) -> None:
     tree.write(esp.LOADER_INFO, b"\7\0\0\0" + "GRUB 2.12\0".encode("utf-16-le"))
-    assert systemd_boot.BACKEND.detect(TreeReader(tree.root)) == ()
+    found = systemd_boot.BACKEND.detect(TreeReader(tree.root))
+    assert found is not None
+    assert found.strength is Strength.LIES_THERE
 
 
 def test_detected_without_efi_variables(tree: TreeBuilder) -> None:

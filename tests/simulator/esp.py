@@ -8,7 +8,8 @@ from tests.simulator.tree import TreeBuilder
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 KERNEL = "6.1.0-30-amd64"
-LINE = "root=UUID=0b6c1b7c-5a3f-4f63-9d39-6a0f3f1f2a11 ro quiet"
+ROOT = "root=UUID=0b6c1b7c-5a3f-4f63-9d39-6a0f3f1f2a11 ro"
+LINE = f"{ROOT} quiet"
 LOADER_INFO = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 

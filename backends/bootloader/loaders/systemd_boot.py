@@ -23,17 +23,20 @@ from backends.bootloader.bls_edit import (
 from backends.bootloader.detect import running_arguments
 from backends.bootloader.grub_defaults import source_file
 from backends.bootloader.room import lacks_room, room_facts
+from backends.bootloader.started import by
 from backends.bootloader.state import (
     BootEdit,
     BootEntry,
     BootProblem,
     BootState,
     BootWish,
+    Evidence,
     FileEdit,
+    Strength,
 )
 from backends.bootloader.uki import rebuild
-from backends.bootloader.wishes import beyond_editing, conflict, has, retired, spelled
-from backends.formats.cmdline import CmdlineError, edit, matching
+from backends.bootloader.wishes import beyond_editing, conflict, retired, spelled
+from backends.formats.cmdline import CmdlineError, edit, has, matching
 from backends.formats.loader_entry import LoaderEntryError
 from backends.reader import Reader
 from specs.record import replace
@@ -47,17 +50,14 @@ class SystemdBoot:
 
     name = "systemd-boot"
 
-    def detect(self, reader: Reader) -> tuple[str, ...]:
-        """The running system's word, else systemd-boot's own files on a boot partition."""
-        info = efi.loader_variable(reader, "LoaderInfo")
-        if info is not None and not info.startswith("systemd-boot"):
-            return ()
-        said = (f"LoaderInfo says {info}",) if info else ()
-        for folder in efi.boot_folders(reader):
-            ours = [f for f in (_PROGRAM, "loader/loader.conf") if reader.exists(f"{folder}/{f}")]
-            if ours and (reader.list(f"{folder}/loader/entries") or _images(reader, folder)):
-                return (*said, *(f"{folder}/{f} exists" for f in ours))
-        return said
+    def detect(self, reader: Reader) -> Evidence | None:
+        """Its own word in LoaderInfo, or systemd-boot's files on a boot partition; or unified
+        images that the firmware starts without any loader."""
+        files = _files(reader)
+        if files or (efi.loader_variable(reader, "LoaderInfo") or "").startswith(self.name):
+            strength, said = by(reader, self.name)
+            return Evidence(strength, (*said, *files))
+        return _stub(reader)
 
     def read(self, reader: Reader, evidence: tuple[str, ...]) -> BootState:
         """/etc/kernel/cmdline and every entry on the boot partitions."""
@@ -104,6 +104,24 @@ class SystemdBoot:
 
 
 BACKEND = SystemdBoot()
+
+
+def _files(reader: Reader) -> tuple[str, ...]:
+    for folder in efi.boot_folders(reader):
+        ours = [f for f in (_PROGRAM, "loader/loader.conf") if reader.exists(f"{folder}/{f}")]
+        if ours and (reader.list(f"{folder}/loader/entries") or _images(reader, folder)):
+            return tuple(f"{folder}/{f} exists" for f in ours)
+    return ()
+
+
+def _stub(reader: Reader) -> Evidence | None:
+    """systemd-stub(7) leaves its name; without a loader's beside it the firmware started it."""
+    info = efi.loader_variable(reader, "StubInfo")
+    images = next((f for f in efi.boot_folders(reader) if _images(reader, f)), None)
+    if not (info and images) or efi.loader_variable(reader, "LoaderInfo"):
+        return None
+    sentences = (f"StubInfo says {info}", f"{images}/EFI/Linux has unified kernel images")
+    return Evidence(Strength.STARTED, sentences)
 
 
 def _images(reader: Reader, folder: str) -> bool:

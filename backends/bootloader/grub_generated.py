@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from backends.bootloader.detect import running_arguments
 from backends.bootloader.grub_defaults import (
     DEFAULTS,
+    EVERYWHERE,
     NORMAL,
     configured,
     shell,
@@ -20,21 +21,23 @@ from backends.bootloader.grub_defaults import (
     user_file,
 )
 from backends.bootloader.grub_entries import entries
-from backends.bootloader.grub_family import UPSTREAM, Family, program
+from backends.bootloader.grub_family import Family, program
 from backends.bootloader.room import lacks_room, room_facts
+from backends.bootloader.started import by
 from backends.bootloader.state import (
     BootEdit,
     BootProblem,
     BootState,
     BootWish,
+    Evidence,
     FileEdit,
     SourceFile,
 )
 from backends.bootloader.unsupported import os_release
-from backends.bootloader.wishes import beyond_editing, conflict, has, retired, spelled
+from backends.bootloader.wishes import beyond_editing, conflict, retired, spelled
 from backends.bootloader.xen import replaced
 from backends.formats import shell_assign
-from backends.formats.cmdline import edit, hugepage_words, matching
+from backends.formats.cmdline import before_dashdash, edit, has, hugepage_words, matching, tokens
 from backends.formats.kernel_arg import grub_form
 from backends.reader import Reader
 from backends.steps import Expect, RenameFile, Run, Step
@@ -51,12 +54,13 @@ class GrubMkconfig:
         self.family = family
         self.name = family.name
 
-    def detect(self, reader: Reader) -> tuple[str, ...]:
+    def detect(self, reader: Reader) -> Evidence | None:
         """A grub.cfg where the family has it, and the program that makes it."""
         maker = program(reader, self.family.mkconfig)
         if not (reader.exists(self.family.config) and maker):
-            return ()
-        return (f"{self.family.config} exists", f"{maker} exists")
+            return None
+        strength, said = by(reader, "GRUB", grub=True)
+        return Evidence(strength, (f"{self.family.config} exists", f"{maker} exists", *said))
 
     def read(self, reader: Reader, evidence: tuple[str, ...]) -> BootState:
         """All sources, and the entries of the generated file."""
@@ -87,13 +91,11 @@ class GrubMkconfig:
             files = _edits(state, wish, added)
         except shell_assign.ShellAssignError as e:
             return BootEdit(problems=(*problems, beyond_editing(e, DEFAULTS)))
+        problems += _out_of_reach(state) if added else ()
         stale = "" if files else _stale(state, wish, self.family)
         regenerate = _regenerate(wish, self.family) if files or stale else ()
         problems += lacks_room(state) if regenerate else ()
         return BootEdit(files, regenerate, added, already, stale, problems)
-
-
-BACKEND = GrubMkconfig(UPSTREAM)
 
 
 def _has_drop_ins(reader: Reader, family: Family) -> bool:
@@ -180,15 +182,33 @@ def _drop_in(state: BootState, wish: BootWish, added: Sequence[str]) -> FileEdit
     source = state.source(OURS) or SourceFile(OURS, None)
     owned = wish.owned_files.get(OURS)
     base = owned.before if owned else source.content
-    after = _drop_in_text(wish, added).encode() if added else (base if owned else source.content)
+    text = _drop_in_text(state, wish, added)
+    after = text.encode() if added else (base if owned else source.content)
     if after == source.content or (added and _same_body(source.content, after)):
         return None
     return FileEdit(OURS, source.content, base, after, 0o644)
 
 
-def _drop_in_text(wish: BootWish, added: Sequence[str]) -> str:
-    line = shell_assign.appending(NORMAL, [grub_form(a) for a in added])
-    return f"{wish.header}{line}\n"
+def _drop_in_text(state: BootState, wish: BootWish, added: Sequence[str]) -> str:
+    """Behind what is there; before it where it has words for init, which go behind ``--``."""
+    put = shell_assign.prepending if _for_init(state, NORMAL) else shell_assign.appending
+    return f"{wish.header}{put(NORMAL, [grub_form(a) for a in added])}\n"
+
+
+def _for_init(state: BootState, name: str) -> bool:
+    """Whether a variable, without ours, holds words behind ``--``."""
+    texts = [s.text for s in state.sources if s.path != OURS]
+    value = shell_assign.evaluate(texts, name, bash=_bash(state))
+    return bool(before_dashdash(tokens(value.text or ""))[1])
+
+
+def _out_of_reach(state: BootState) -> tuple[BootProblem, ...]:
+    """What 10_linux puts behind GRUB_CMDLINE_LINUX is init's where that has a ``--``."""
+    if not _for_init(state, EVERYWHERE):
+        return ()
+    message = f"{EVERYWHERE} has words behind --: what follows them is for init, not the kernel"
+    hint = f"move -- and what is behind it to the end of {NORMAL}"
+    return (BootProblem("bootloader-unsupported", message, hint, where=DEFAULTS),)
 
 
 def _same_body(present: bytes | None, wanted: bytes | None) -> bool:

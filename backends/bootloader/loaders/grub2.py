@@ -6,16 +6,12 @@ later, RHEL 9, openSUSE), or the file that reads the entries (RHEL 8): neither i
 
 from __future__ import annotations
 
-import re
-
 from backends.bootloader import grub_bls
 from backends.bootloader.grub_family import GRUB2, UPSTREAM
-from backends.bootloader.grub_mkconfig import GrubMkconfig
-from backends.bootloader.state import BootEdit, BootState, BootWish
+from backends.bootloader.grub_generated import GrubMkconfig
+from backends.bootloader.started import by
+from backends.bootloader.state import BootEdit, BootState, BootWish, Evidence
 from backends.reader import Reader
-
-_LINKS = ("/etc/grub2-efi.cfg", "/etc/grub2.cfg")
-_BLSCFG = re.compile(r"(?m)^\s*blscfg\b")
 
 
 class Grub2:
@@ -26,18 +22,18 @@ class Grub2:
     def __init__(self) -> None:
         self._classic = GrubMkconfig(GRUB2)
 
-    def detect(self, reader: Reader) -> tuple[str, ...]:
+    def detect(self, reader: Reader) -> Evidence | None:
         """A grub.cfg that reads loader entries, and there are some; else a generated one."""
-        config = _reads_entries(reader)
-        if config and any(n.endswith(".conf") for n in reader.list(grub_bls.ENTRIES)):
-            return (f"{config} says blscfg", f"{grub_bls.ENTRIES} has entries")
+        if sentences := grub_bls.evidence(reader):
+            strength, said = by(reader, "GRUB", grub=True)
+            return Evidence(strength, (*sentences, *said))
         if reader.exists(UPSTREAM.config):  # a link to the other folder, or the other family
-            return ()
+            return None
         return self._classic.detect(reader)
 
     def read(self, reader: Reader, evidence: tuple[str, ...]) -> BootState:
-        """By the evidence."""
-        if any("blscfg" in sentence for sentence in evidence):
+        """Entries where grub.cfg reads them."""
+        if grub_bls.evidence(reader):
             return grub_bls.read(reader, evidence)
         return self._classic.read(reader, evidence)
 
@@ -49,9 +45,3 @@ class Grub2:
 
 
 BACKEND = Grub2()
-
-
-def _reads_entries(reader: Reader) -> str | None:
-    """The grub.cfg that says blscfg, links followed."""
-    places = dict.fromkeys(reader.realpath(p) for p in (*_LINKS, GRUB2.config))
-    return next((p for p in places if _BLSCFG.search(reader.read_text(p) or "")), None)

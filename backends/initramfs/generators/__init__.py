@@ -1,0 +1,1 @@
+"""One module a generator, named after it (``-`` as ``_``): whatever lies here is found."""

@@ -1,0 +1,158 @@
+"""One host a way of booting, for the contract that every boot loader keeps.
+
+Each is a recorded tree (see tests/simulator) whose normal entries start with the same arguments.
+``generate`` stands in for the program that makes entries from their sources: it does what that
+program's source says, from the very files that the edit has left, read by the real shell where
+they are shell code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.formats.kernel_cmdline_file import ReadBy, read_cmdline_file
+from tests.formats.shells import source
+from tests.simulator import esp, grub2, hosts, refind
+from tests.simulator.tree import TreeBuilder
+
+ARGS = 'quiet console=tty0 console=ttyS0,115200 "dyndbg=file a.c +p" x-y=1 a=0 b a=0'
+Make = Callable[[TreeBuilder, str], None]
+Generate = Callable[[TreeBuilder], None]
+
+
+def _nothing(tree: TreeBuilder) -> None:
+    """What boots is what was edited."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderHost:
+    """``loader`` is what it must be found to be; ``readable``: its entries can be read here."""
+
+    loader: str
+    build: Make
+    generate: Generate = _nothing
+    readable: bool = True
+
+
+def _default_grub(tree: TreeBuilder, text: str) -> None:
+    tree.write("/etc/default/grub", text)
+
+
+def _quoted(args: str) -> str:
+    return args.replace('"', '\\"')
+
+
+def _shell_line(root: Path, shell: str) -> str:
+    """What 10_linux puts on a normal entry, by the real shell."""
+    files = [root / "etc/default/grub", *sorted((root / "etc/default/grub.d").glob("*.cfg"))]
+    names = ["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"]
+    values = source(shell, [f.read_text() for f in files if f.exists()], names)
+    assert values is not None
+    return " ".join(values[name] for name in names).strip()
+
+
+def _debian(tree: TreeBuilder, args: str) -> None:
+    hosts.debian(tree, "h", grub2.ID, "")
+    _default_grub(tree, f'GRUB_CMDLINE_LINUX_DEFAULT="{_quoted(args)}"\nGRUB_TIMEOUT=5\n')
+    _debian_cfg(tree)
+
+
+def _debian_cfg(tree: TreeBuilder) -> None:
+    tree.write("/boot/grub/grub.cfg", hosts.grub_cfg(_shell_line(tree.root, "dash")))
+
+
+def _cloud_image(tree: TreeBuilder, args: str) -> None:
+    """Its drop-in assigns: what /etc/default/grub says is lost."""
+    _debian(tree, args)
+    _default_grub(tree, 'GRUB_CMDLINE_LINUX_DEFAULT="lost"\n')
+    text = f'GRUB_CMDLINE_LINUX_DEFAULT="{_quoted(args)}"\n'
+    tree.write("/etc/default/grub.d/50-cloudimg-settings.cfg", text)
+    _debian_cfg(tree)
+
+
+def _arch(tree: TreeBuilder, args: str) -> None:
+    """No drop-ins, and bash for sh. Gentoo is the same to GRUB."""
+    hosts.debian(tree, "h", grub2.ID, "")
+    tree.write("/etc/os-release", "ID=arch\n")
+    tree.write("/usr/sbin/grub-mkconfig", "GRUB_CMDLINE_LINUX\n")
+    tree.write("/usr/bin/bash", "")
+    tree.link("/bin/sh", "/usr/bin/bash")
+    _default_grub(tree, f"GRUB_CMDLINE_LINUX_DEFAULT='{args}' # mine\nGRUB_CMDLINE_LINUX=\n")
+    _arch_cfg(tree)
+
+
+def _arch_cfg(tree: TreeBuilder) -> None:
+    tree.write("/boot/grub/grub.cfg", hosts.grub_cfg(_shell_line(tree.root, "bash")))
+
+
+def _suse(tree: TreeBuilder, args: str) -> None:
+    grub2.suse(tree)
+    _default_grub(tree, f'GRUB_CMDLINE_LINUX_DEFAULT="{_quoted(args)}"\n')
+    _suse_cfg(tree)
+
+
+def _suse_cfg(tree: TreeBuilder) -> None:
+    line = _shell_line(tree.root, "bash")
+    tree.write("/boot/grub2/grub.cfg", grub2.suse_cfg(line))
+
+
+def _fedora(tree: TreeBuilder, args: str) -> None:
+    grub2.fedora(tree, cmdline=f"{grub2.ROOT} {args}")
+    _default_grub(tree, f'GRUB_CMDLINE_LINUX="{_quoted(args)}"\n')
+    for kernel in ("6.8.9", "6.8.10", "0-rescue"):
+        grub2.entry(tree, kernel, f"{grub2.ROOT} {args}")
+
+
+def _rhel8(tree: TreeBuilder, args: str) -> None:
+    grub2.rhel8(tree)
+    _default_grub(tree, f'GRUB_CMDLINE_LINUX="{_quoted(args)}"\n')
+    block = grub2.grubenv(kernelopts=f"{grub2.ROOT} {args}", boot_success="0")
+    tree.write("/boot/efi/EFI/redhat/grubenv", block)
+    grub2.entry(tree, "0-rescue", f"{grub2.ROOT} {args}")
+
+
+def _entry_text(title: str, args: str) -> str:
+    return f"title {title}\noptions {esp.ROOT} {args}\nlinux /l\ninitrd /i\n"
+
+
+def _systemd_boot(tree: TreeBuilder, args: str) -> None:
+    esp.systemd_boot(tree, cmdline=f"{esp.ROOT} {args}")
+    for number in (1, 2):
+        esp.entry(tree, f"t-{number}.conf", text=_entry_text(f"Debian {number}", args))
+    esp.entry(tree, "t-rescue.conf", text=_entry_text("Rescue", f"{args} rescue"))
+
+
+def _images(tree: TreeBuilder, args: str) -> None:
+    esp.systemd_boot(tree, cmdline=f"{esp.ROOT} {args}")
+    esp.image(tree, f"{esp.ROOT} {args}")
+
+
+def _new_image(tree: TreeBuilder) -> None:
+    """60-ukify takes the words of /etc/kernel/cmdline."""
+    text = (tree.root / "etc/kernel/cmdline").read_text()
+    esp.image(tree, " ".join(read_cmdline_file(text, ReadBy.UNCOMMENTED)))
+
+
+def _refind(tree: TreeBuilder, args: str) -> None:
+    refind.refind(tree, args)
+
+
+def _refind_without_options(tree: TreeBuilder, args: str) -> None:
+    refind.refind(tree, args)
+    (tree.root / "boot/refind_linux.conf").unlink()
+
+
+HOSTS = {
+    "debian": LoaderHost("grub-mkconfig", _debian, _debian_cfg),
+    "ubuntu-cloud-image": LoaderHost("grub-mkconfig", _cloud_image, _debian_cfg),
+    "arch-grub": LoaderHost("grub-mkconfig", _arch, _arch_cfg),
+    "fedora": LoaderHost("grub2", _fedora),
+    "rhel-8": LoaderHost("grub2", _rhel8),
+    "opensuse-leap": LoaderHost("grub2", _suse, _suse_cfg),
+    "systemd-boot": LoaderHost("systemd-boot", _systemd_boot),
+    "unified-images": LoaderHost("systemd-boot", _images, _new_image),
+    "refind": LoaderHost("refind", _refind),
+    "refind-without-options": LoaderHost("refind", _refind_without_options),
+}
