@@ -67,6 +67,16 @@ def _mount(line: str) -> Mount | None:
     )
 
 
+def parse_mounts(text: str) -> tuple[Mount, ...]:
+    """/proc/mounts, which has no device numbers: all count as anonymous."""
+    rows = (line.split(" ") for line in text.split("\n"))
+    return tuple(
+        Mount("0:0", "/", unescape(r[1]), r[2], unescape(r[0]), tuple(unescape(r[3]).split(",")))
+        for r in rows
+        if len(r) >= 4
+    )
+
+
 def parse_swaps(text: str) -> tuple[str, ...]:
     """Device and file names of active swap areas."""
     lines = text.split("\n")[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
@@ -103,43 +104,69 @@ def parse_if_inet6(text: str) -> tuple[tuple[str, Address], ...]:
     """/proc/net/if_inet6: (interface, address) of every global address (scope 00)."""
     out: list[tuple[str, Address]] = []
     for fields in (line.split() for line in text.splitlines()):
-        if len(fields) >= 6 and fields[3] == "00":
-            out.append((fields[5], IPv6Address(bytes.fromhex(fields[0]))))
+        address = _hex_address(fields[0]) if len(fields) >= 6 and fields[3] == "00" else None
+        if address is not None:
+            out.append((fields[5], address))
     return tuple(out)
 
 
 def parse_fib_trie(text: str) -> tuple[Address, ...]:
     """/proc/net/fib_trie: the host's own IPv4 addresses, loopback left out."""
-    out: dict[IPv4Address, None] = {}
-    last = ""
+    out: dict[Address, None] = {}
+    last: Address | None = None
     for line in text.splitlines():
         words = line.split()
         if words[:1] == ["|--"] and len(words) == 2:
-            last = words[1]
-        elif words[:2] == ["/32", "host"] and words[2:3] == ["LOCAL"]:
-            out[IPv4Address(last)] = None
+            last = parse_address(words[1])
+        elif words[:3] == ["/32", "host", "LOCAL"] and last is not None:
+            out[last] = None
     return tuple(a for a in out if not a.is_loopback)
 
 
 def parse_tcp(text: str, ports: frozenset[int]) -> tuple[Address, ...]:
     """/proc/net/tcp and tcp6: local addresses of established connections to these local ports."""
+    hexed = {f"{port:04X}" for port in ports}
     out: dict[Address, None] = {}
     for fields in (line.split() for line in text.splitlines()[1:]):
         if len(fields) > 3 and fields[3] == "01":  # TCP_ESTABLISHED, include/net/tcp_states.h
             host, _, port = fields[1].partition(":")
-            if int(port, 16) in ports:
-                out[_socket_address(host)] = None
+            address = _socket_address(host) if port in hexed else None
+            if address is not None:
+                out[address] = None
     return tuple(out)
 
 
-def _socket_address(host: str) -> Address:
-    raw = bytes.fromhex(host)
+def _hex_address(text: str) -> Address | None:
+    """An IPv6 address of 32 hex digits."""
+    try:
+        return IPv6Address(bytes.fromhex(text))
+    except ValueError:
+        return None
+
+
+def _socket_address(host: str) -> Address | None:
     # Printed as host-endian 32-bit words: net/ipv6/tcp_ipv6.c.
-    swapped = b"".join(raw[i : i + 4][::-1] for i in range(0, len(raw), 4))
-    if len(swapped) == 4:
-        return IPv4Address(swapped)
-    address = IPv6Address(swapped)
-    return address.ipv4_mapped or address
+    words = re.findall("..", host)
+    turned = "".join("".join(reversed(words[i : i + 4])) for i in range(0, len(words), 4))
+    if len(turned) != 8:
+        address = _hex_address(turned)
+        return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+    try:
+        return IPv4Address(int(turned, 16))
+    except ValueError:
+        return None
+
+
+def parse_bonding(text: str) -> list[str]:
+    """Members of a bond, from /proc/net/bonding/NAME (drivers/net/bonding/bond_procfs.c)."""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return [value.strip() for key, _, value in pairs if key == "Slave Interface"]
+
+
+def parse_vlan(text: str) -> list[str]:
+    """The interface below a VLAN, from /proc/net/vlan/NAME (net/8021q/vlanproc.c)."""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return [value.strip() for key, _, value in pairs if key == "Device" and value.strip()]
 
 
 def parse_address(text: str) -> Address | None:

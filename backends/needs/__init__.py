@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from backends.iommu import uses_kernel_dma
 from backends.needs.carriers import Carriers, Unresolved, Use
 from backends.needs.console import Seat, observe_seat, seat_uses
 from backends.needs.network import Network
 from backends.needs.storage import Storage
-from backends.pci import PciState
+from backends.pci import PciFunction, PciState
 from backends.reader import Reader
 from specs.record import Record, field
 from specs.values import PciAddress
@@ -20,20 +21,40 @@ class Needs(Record):
     """Uses by function (bridges above a carrier have its uses too), and what stayed unknown.
 
     ``passing`` holds what comes and goes while nothing is reconfigured: the SSH session, and most
-    of what only forbids taking the function away at this moment.
+    of what only forbids taking the function away at this moment. ``disks`` are the functions with
+    block devices on or below them.
     """
 
-    VOLATILE = frozenset({"passing"})
+    VOLATILE = frozenset({"passing", "disks"})
 
     uses: Mapping[PciAddress, tuple[Use, ...]] = field(default_factory=dict)
     unresolved: tuple[Unresolved, ...] = ()
     passing: Mapping[PciAddress, tuple[Use, ...]] = field(default_factory=dict)
     seat: Seat = field(default_factory=Seat)
+    disks: frozenset[PciAddress] = frozenset()
 
     def of(self, address: PciAddress, *, critical: bool | None = None) -> tuple[Use, ...]:
         """The uses of a function; ``critical`` keeps only those that are, or are not."""
         found = self.uses.get(address, ()) + self.passing.get(address, ())
         return tuple(use for use in found if critical is None or use.critical is critical)
+
+    def doubts(self, function: PciFunction) -> tuple[Unresolved, ...]:
+        """What the function may well carry. What vfio-pci holds carries nothing of the host; and
+        with no table of mounts, what has no disk carries none."""
+        if function.driver is not None and not uses_kernel_dma(function.driver):
+            return ()
+        return tuple(
+            item
+            for item in self.unresolved
+            if item.could_be(function.base_class)
+            and (not item.untold or (item.area == "mounts" and function.address in self.disks))
+        )
+
+    def untold(self, function: PciFunction) -> tuple[Unresolved, ...]:
+        """Tables that are missing, without which nobody knows whether the host uses it."""
+        known = self.doubts(function)
+        missing = (item for item in self.unresolved if item.untold and item not in known)
+        return tuple(item for item in missing if item.could_be(function.base_class))
 
 
 def observe_needs(reader: Reader, pci: PciState, *, ssh_connection: str | None = None) -> Needs:
@@ -50,7 +71,8 @@ def observe_needs(reader: Reader, pci: PciState, *, ssh_connection: str | None =
     uses = _by_function(lasting)
     # That a disk is held by device-mapper is news only where nothing else is said of it.
     passing = _by_function((use, _news(use, c, uses)) for use, c in found if not _lasting(use))
-    return Needs(uses, _unresolved(found), passing, seat)
+    unresolved = _unresolved(found) + network.missing()
+    return Needs(uses, unresolved, passing, seat, storage.blocks.on_hardware())
 
 
 def _lasting(use: Use) -> bool:

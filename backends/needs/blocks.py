@@ -10,11 +10,16 @@ import re
 from collections.abc import Callable
 
 from backends.needs.carriers import NOTHING, Carriers, carried_by, union, unknown
+from backends.needs.classes import class_device, hardware
 from backends.reader import Reader
+from specs.values import PciAddress
 
 BLOCK = "/sys/class/block"
 _MEMORY = re.compile(r"(ram|zram)[0-9]+")
 _CONTROLLER = re.compile(r"nvme[0-9]+")
+_STACKED = re.compile(r"(loop|zram|ram|nbd|rbd|dm-|md|zd)[0-9]+")
+# A disk whose name ends in a digit has a p before the number: block/partitions/core.c.
+_PARTITION = re.compile(r"(.*[0-9])p[0-9]+|(.*[a-z])[0-9]+")
 
 FileCarriers = Callable[[str], Carriers]
 HostCarriers = Callable[[str], Carriers]
@@ -28,19 +33,19 @@ class BlockDevices:
         self._reader = reader
         self._file = file
         self._host = host
-        self._paths = {name: self._path(name) for name in reader.list(BLOCK)} or self._disks()
+        listed = {name: class_device(reader, f"{BLOCK}/{name}") for name in reader.list(BLOCK)}
+        self._paths = listed or self._disks()
         self._numbers = {self._text(name, "dev"): name for name in self._paths}
         mapped = (name for name in self._paths if name.startswith("dm-"))
         self.mapped = {self._text(name, "dm/name"): name for name in mapped}
         self._known: dict[str, Carriers] = {}
 
-    def _path(self, name: str) -> str:
-        target = self._reader.readlink(f"{BLOCK}/{name}") or ""
-        return "/sys/" + target.removeprefix("../../") if target else f"{BLOCK}/{name}"
-
     def _disks(self) -> dict[str, str]:
-        """From /sys/block, which some recordings have instead: partitions lie below disks."""
-        found = {}
+        """From /sys/block or /sys/dev/block, which some recordings have instead: partitions lie
+        below disks."""
+        base = "/sys/dev/block"
+        numbered = (class_device(self._reader, f"{base}/{n}") for n in self._reader.list(base))
+        found = {path.rsplit("/", 1)[-1]: path for path in numbered if not path.startswith(base)}
         for disk in self._reader.list("/sys/block"):
             path = self._reader.realpath(f"/sys/block/{disk}")
             found[disk] = path
@@ -54,6 +59,11 @@ class BlockDevices:
     def __contains__(self, name: object) -> bool:
         return name in self._paths
 
+    def on_hardware(self) -> frozenset[PciAddress]:
+        """Every function that has a block device on or below it."""
+        above = (hardware(self._reader, path) for path in self._paths.values())
+        return union(a for a in above if a is not None).functions
+
     def names(self) -> tuple[str, ...]:
         """Kernel names of all block devices."""
         return tuple(self._paths)
@@ -63,11 +73,14 @@ class BlockDevices:
         return self._numbers.get(number)
 
     def by_path(self, path: str) -> str | None:
-        """The kernel name of a /dev path: through udev's links, or device-mapper's names."""
+        """The kernel name of a /dev path: through udev's links, or device-mapper's names. A
+        partition that only a mount table knows is as good as its disk."""
         name = self._reader.realpath(path).rsplit("/", 1)[-1]
         if name in self._paths:
             return name
-        return self.mapped.get(_mapper_name(path))
+        match = _PARTITION.fullmatch(name)
+        disk = match and (match[1] or match[2])
+        return disk if disk in self._paths else self.mapped.get(_mapper_name(path))
 
     def carriers(self, name: str) -> Carriers:
         """What carries the device ``name``; a name that sysfs does not have is unknown."""
@@ -81,25 +94,28 @@ class BlockDevices:
     def _follow(self, name: str) -> Carriers:
         path = self._paths[name]
         names = self._reader.list(path)
-        if "partition" in names:
-            return self.carriers(path.split("/")[-2])
+        if "partition" in names and (disk := path.split("/")[-2]) in self._paths:
+            return self.carriers(disk)
         slaves = self._reader.list(f"{path}/slaves") if "slaves" in names else ()
         below = [self.carriers(slave) for slave in slaves]
         if "bcache" in names:
             below.append(self._bcache(path))
         if below:
             return union(below)
-        if "/virtual/" in path:
+        if "/virtual/" in path or _STACKED.fullmatch(name):
             return self._virtual(name, path, names)
-        return self._hardware(path)
+        return self._hardware(name, path)
 
-    def _hardware(self, path: str) -> Carriers:
+    def _hardware(self, name: str, path: str) -> Carriers:
+        # A platform device (eMMC on ACPI, NVDIMM) has no PCI function above it: that is an answer.
+        above = hardware(self._reader, path)
+        if above is None:
+            return unknown("storage", f"{path} does not say which hardware {name} is on")
         parts = path.split("/")
         sessions = [i for i, part in enumerate(parts) if re.fullmatch(r"session[0-9]+", part)]
         if sessions:
-            return carried_by(path) | self._iscsi("/".join(parts[: sessions[0] + 1]))
-        # A platform device (eMMC on ACPI, NVDIMM) has no PCI function above it: that is an answer.
-        return carried_by(path)
+            return above | self._iscsi("/".join(parts[: sessions[0] + 1]))
+        return above
 
     def _iscsi(self, session: str) -> Carriers:
         found = []

@@ -45,19 +45,34 @@ class Use(Record, order=True):
         return words[self.kind].format(self.detail)
 
 
+# Base classes (include/linux/pci_ids.h) that carry neither disks nor networks: graphics,
+# multimedia, bridges, processors, accelerators, co-processors.
+_CARRY_NOTHING = frozenset({"03", "04", "06", "0b", "12", "40"})
+_NO_NETWORK = _CARRY_NOTHING | {"01", "05"}  # mass storage, memory
+_NO_DISK = _CARRY_NOTHING | {"02", "0d"}  # network, wireless
+
+
 class Unresolved(Record, order=True):
-    """Something the host needs whose carrier is not known; ``area`` is storage or network."""
+    """Something the host needs whose carrier is not known.
+
+    ``area``: storage or network, where a way down ended at something unknown; mounts or routes,
+    where the host's own table of them is missing, as in a copy of its files.
+    """
 
     area: str
     what: str
     why: str
 
-    def could_be(self, base_class: str) -> bool:
-        """Whether a function of this base class could be the carrier that was not found.
+    @property
+    def untold(self) -> bool:
+        """Whether nothing points at any hardware: it was not told what there is to follow."""
+        return self.area in ("mounts", "routes")
 
-        Graphics, multimedia, processors and accelerators carry neither disks nor networks.
-        """
-        return base_class not in ("03", "04", "06", "0b", "12", "40")
+    def could_be(self, base_class: str) -> bool:
+        """Whether a function of this base class could be the carrier that was not found."""
+        # Storage that could not be followed may be network storage; a disk is none.
+        not_by = {"storage": _CARRY_NOTHING, "mounts": _NO_DISK}
+        return base_class not in not_by.get(self.area, _NO_NETWORK)
 
 
 class Carriers(Record):

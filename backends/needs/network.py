@@ -6,12 +6,15 @@ Sources: proc(5), net/core/dev.c (lower_* links), Documentation/ABI/testing/sysf
 from __future__ import annotations
 
 from backends.formats import routes as fmt
-from backends.needs.carriers import NOTHING, Carriers, carried_by, union, unknown
+from backends.needs.carriers import NOTHING, Carriers, Unresolved, union, unknown
+from backends.needs.classes import class_device, hardware
 from backends.pci import PciState
 from backends.reader import Reader
 
 NET = "/sys/class/net"
 _SSH_PORT = 22
+# ARPHRD_NONE (WireGuard, tun), TUNNEL, TUNNEL6, SIT, IPGRE, IP6GRE: include/uapi/linux/if_arp.h.
+_TUNNELS = frozenset({"65534", "768", "769", "776", "778", "823"})
 
 
 class Network:
@@ -20,23 +23,34 @@ class Network:
     def __init__(self, reader: Reader, pci: PciState) -> None:
         self._reader = reader
         self._pci = pci
-        self._paths = {name: self._path(name) for name in reader.list(NET)}
+        self._paths = {**self._registered(), **self._unregistered()}
         self._known: dict[str, Carriers] = {}
+        self.told = False
         self.routes = self._read_routes()
         self.addresses = self._read_addresses()
 
-    def _path(self, name: str) -> str:
-        target = self._reader.readlink(f"{NET}/{name}")
-        # bonding_masters is a file among the interfaces.
-        return "/sys/" + target.removeprefix("../../") if target else ""
+    def _registered(self) -> dict[str, str]:
+        """bonding_masters is a file among the interfaces."""
+        names = (n for n in self._reader.list(NET) if n != "bonding_masters")
+        return {name: class_device(self._reader, f"{NET}/{name}") for name in names}
+
+    def _unregistered(self) -> dict[str, str]:
+        """Interfaces that only the directories of their functions show: some recordings."""
+        found: dict[str, str] = {}
+        for function in self._pci:
+            found |= {n: f"{function.path}/net/{n}" for n in function.interfaces}
+        return {name: path for name, path in found.items() if name not in self._reader.list(NET)}
 
     def _read_routes(self) -> tuple[fmt.Route, ...]:
-        found = fmt.parse_proc_route(self._reader.read_text("/proc/net/route") or "")
-        found += fmt.parse_proc_ipv6_route(self._reader.read_text("/proc/net/ipv6_route") or "")
-        for family in ("-4", "-6"):
-            argv = ["ip", "-json", family, "route", "show", "table", "all"]
-            done = self._reader.output(argv)
-            found += fmt.parse_ip_json(done.out if done and done.rc == 0 else "")
+        v4, v6 = (self._reader.read_text(f"/proc/net/{n}") for n in ("route", "ipv6_route"))
+        found = fmt.parse_proc_route(v4 or "") + fmt.parse_proc_ipv6_route(v6 or "")
+        asked = [
+            self._reader.output(["ip", "-json", family, "route", "show", "table", "all"])
+            for family in ("-4", "-6")
+        ]
+        told = [done.out for done in asked if done is not None and done.rc == 0]
+        self.told = bool(told) or v4 is not None or v6 is not None
+        found += tuple(route for text in told for route in fmt.parse_ip_json(text))
         return tuple(dict.fromkeys(found))
 
     def _read_addresses(self) -> tuple[tuple[str, fmt.Address], ...]:
@@ -67,12 +81,13 @@ class Network:
     def _follow(self, name: str) -> Carriers:
         path = self._paths[name]
         lower = self._lower(path)
-        own = self._with_physical(carried_by(path))
+        above = hardware(self._reader, path)
+        own = self._with_physical(above or NOTHING)
         if lower:
             below = own | union(map(self.carriers, lower))
             # Taps and veths beside a real port lead to guests, not to more hardware.
             return Carriers(below.functions) if below.functions else below
-        if "/virtual/" not in path or name == "lo":
+        if name == "lo" or (above is not None and "/virtual/" not in path):
             return own
         return self._bottomless(name)
 
@@ -82,6 +97,12 @@ class Network:
         lower += (self._reader.read_text(f"{path}/bonding/slaves") or "").split()
         return list(dict.fromkeys(lower))
 
+    def _told_by_drivers(self, name: str) -> list[str]:
+        """What the bonding and VLAN drivers say in /proc/net, for copies without lower links."""
+        read = self._reader.read_text
+        bond, vlan = read(f"/proc/net/bonding/{name}"), read(f"/proc/net/vlan/{name}")
+        return fmt.parse_bonding(bond or "") + fmt.parse_vlan(vlan or "")
+
     def _with_physical(self, carriers: Carriers) -> Carriers:
         """A virtual function is nothing without its physical one."""
         found = (self._pci.get(address) for address in carriers.functions)
@@ -89,14 +110,31 @@ class Network:
         return carriers | Carriers(physical)
 
     def _bottomless(self, name: str) -> Carriers:
-        """Virtual, and nothing below: a port of Open vSwitch, a tunnel, a namespace's end."""
+        """Nothing below is shown: a port of Open vSwitch, a tunnel, a namespace's end."""
+        if members := self._told_by_drivers(name):
+            return union(map(self.carriers, members))
         datapath = "ovs-system"
         if datapath in self._paths and name != datapath:
             # Internal ports name no lower device; those of the datapath are all it can use.
             return self.carriers(datapath)
         if self._reader.exists(f"{self._paths[name]}/bridge"):
             return NOTHING  # a bridge without ports
-        return unknown("network", f"{name} is virtual and shows no device below it")
+        if self._is_tunnel(name):
+            return self._tunnel(name)
+        return unknown("network", f"{name} shows no device below it")
+
+    def _is_tunnel(self, name: str) -> bool:
+        """By its link type. Ends of Ethernet (tap, veth) lead to guests: those are none."""
+        kind = self._reader.read_text(f"{self._paths[name]}/type") or ""
+        return kind.strip() in _TUNNELS
+
+    def _tunnel(self, name: str) -> Carriers:
+        """Its packets leave through some interface that has an address; nobody tells which."""
+        others = [other for other in self.addressed() if other != name]
+        real = [o for o in others if "/virtual/" not in self._paths.get(o, "/virtual/")]
+        ways = [o for o in others if o in real or not self._is_tunnel(o)]
+        found = union(map(self.carriers, ways)).functions
+        return Carriers(found) if found else unknown("network", f"{name} is a tunnel")
 
     def route_interface(self, address: fmt.Address) -> str:
         """The interface that packets to an address take: longest prefix; empty where none."""
@@ -114,6 +152,11 @@ class Network:
     def default_interfaces(self) -> tuple[str, ...]:
         """Interfaces of every default route, in any table, either family."""
         return tuple(dict.fromkeys(r.interface for r in self.routes if r.is_default))
+
+    def missing(self) -> tuple[Unresolved, ...]:
+        """That nobody told the routes: neither the kernel's tables nor iproute2."""
+        why = "there is no /proc/net/route, and ip(8) was not asked"
+        return () if self.told else (Unresolved("routes", "a default route", why),)
 
     def addressed(self) -> tuple[str, ...]:
         """Interfaces with a global address."""

@@ -14,6 +14,7 @@ from backends.formats.mountinfo import (
     parse_crypttab,
     parse_fstab,
     parse_mountinfo,
+    parse_mounts,
     parse_swaps,
 )
 from backends.needs.blocks import BlockDevices
@@ -37,8 +38,10 @@ class Storage:
     def __init__(self, reader: Reader, network: Network) -> None:
         self._reader = reader
         self._network = network
-        text = reader.read_text("/proc/self/mountinfo")
-        self.mounts = parse_mountinfo(text or "")
+        self.mounts = _mount_table(reader)
+        # Without a table (a copy of a host's files) what is named elsewhere may be carried by
+        # disks, and by nothing that shows none.
+        self._area = "storage" if self.mounts else "mounts"
         self._nodev = frozenset(self._nodev_types())
         self._files: dict[str, Carriers] = {}
         self.blocks = BlockDevices(reader, file=self.file, host=network.to_host)
@@ -55,8 +58,8 @@ class Storage:
     def uses(self) -> Iterator[tuple[Use, Carriers]]:
         """Every use with its carriers; unknown carriers are in the latter."""
         if not self.mounts:
-            why = "/proc/self/mountinfo is missing or empty"
-            yield Use("mount", "/"), unknown("storage", why)
+            why = "there is no /proc/self/mountinfo and no /proc/mounts"
+            yield Use("mount", "/"), self._root_argument() | unknown("mounts", why)
         for mount in _distinct(self.mounts):
             carriers = self.mount(mount)
             # A mounted image lies in a file, whose own filesystem is a mount of this list.
@@ -68,6 +71,16 @@ class Storage:
         yield from ((Use("pool", name), carriers) for name, carriers in self._pools.items())
         yield from self._journals()
         yield from self._held()
+
+    def _root_argument(self) -> Carriers:
+        """What ``root=`` of the kernel command line names, where that can be told."""
+        words = (self._reader.read_text("/proc/cmdline") or "").split()
+        roots = [word.partition("=")[2] for word in words if word.startswith("root=")]
+        tag, _, value = roots[-1].partition("=") if roots else ("", "", "")
+        if tag in _BY:
+            return Carriers(self._tagged(tag, value.strip('"'), missing_ok=True).functions)
+        name = self.blocks.by_path(roots[-1]) if tag.startswith("/dev/") else None
+        return self.blocks.carriers(name) if name else NOTHING
 
     def _swap(self) -> Iterator[tuple[Use, Carriers]]:
         for path in parse_swaps(self._reader.read_text("/proc/swaps") or ""):
@@ -170,7 +183,7 @@ class Storage:
     def _device_path(self, path: str) -> Carriers:
         name = self.blocks.by_path(path)
         if name is None:
-            return unknown("storage", f"{path} leads to no block device")
+            return unknown(self._area, f"{path} leads to no block device")
         return self.blocks.carriers(name)
 
     def file(self, path: str) -> Carriers:
@@ -267,7 +280,13 @@ class Storage:
                 return self._device_path(f"{directory}/{name}")
         if missing_ok and self._reader.list("/dev/disk"):
             return NOTHING
-        return unknown("storage", f"{tag}={value} is not in {directory}")
+        return unknown(self._area, f"{tag}={value} is not in {directory}")
+
+
+def _mount_table(reader: Reader) -> tuple[Mount, ...]:
+    """Of this process; /proc/mounts, which says less, where a copy has only that."""
+    found = parse_mountinfo(reader.read_text("/proc/self/mountinfo") or "")
+    return found or parse_mounts(reader.read_text("/proc/mounts") or "")
 
 
 def _distinct(mounts: tuple[Mount, ...]) -> Iterator[Mount]:

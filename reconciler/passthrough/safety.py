@@ -229,15 +229,22 @@ def use_findings(selection: Selection, needs: Needs) -> Iterator[Finding]:
 
 
 def _unresolved(where: str, function: PciFunction, needs: Needs) -> Iterator[Finding]:
-    """A path that could not be followed is a refusal, not "not in use"."""
-    for item in needs.unresolved:
-        if item.could_be(function.base_class):
-            yield refuse(
-                "device-in-use",
-                where,
-                f"{function.address} may carry {item.what}: cannot tell ({item.why})",
-                "reconcile gives nothing away that could carry it before that is known",
-            )
+    """A path that could not be followed is a refusal, not "not in use". Where not even the table
+    is there whose paths would be followed, that is said."""
+    for item in needs.doubts(function):
+        yield refuse(
+            "device-in-use",
+            where,
+            f"{function.address} may carry {item.what}: cannot tell ({item.why})",
+            "reconcile gives nothing away that could carry it before that is known",
+        )
+    for item in needs.untold(function):
+        yield warn(
+            "use-unknown",
+            where,
+            f"whether {function.address} carries {item.what} cannot be told here: {item.why}",
+            "plan on the running host, or from a capture of it (reconcile --capture)",
+        )
 
 
 def seat_findings(

@@ -350,6 +350,26 @@ def test_a_tunnel_with_the_default_route_is_unresolved(tree: TreeBuilder) -> Non
     assert not item.could_be("03")
 
 
+@pytest.mark.parametrize("kind", ["65534", "778"])
+def test_a_tunnel_may_use_every_interface_with_an_address(tree: TreeBuilder, kind: str) -> None:
+    """A session over a VPN must not make every disk and card of the host "in use"."""
+    nics(tree, "0000:02:00.0", "0000:03:00.0")
+    tree.virtual_nic("wg0")
+    tree.write("/sys/class/net/wg0/type", kind + "\n")
+    tree.virtual_nic("br0", "eth0")
+    tree.default_route("wg0")
+    addresses = (
+        '[{"ifname":"br0","addr_info":[{"local":"192.0.2.9","scope":"global"}]},'
+        '{"ifname":"wg0","addr_info":[{"local":"10.9.0.2","scope":"global"}]}]'
+    )
+    tree.program(["ip", "-json", "address", "show"], addresses)
+    tree.mount("tmpfs", "/", "tmpfs")
+    needs = needs_of(tree, "10.9.0.1 50000 10.9.0.2 22")
+    assert needs.unresolved == ()
+    assert said(needs)["0000:02:00.0"][:2] == ["default route (wg0)", "this SSH session (wg0)"]
+    assert "0000:03:00.0" not in said(needs)
+
+
 def test_only_address_without_default_route(tree: TreeBuilder) -> None:
     first, second = nics(tree, "0000:02:00.0", "0000:03:00.0")
     one = '[{"ifname":"eth0","addr_info":[{"local":"10.0.0.2","scope":"global"}]}]'

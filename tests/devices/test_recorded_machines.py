@@ -91,6 +91,13 @@ def test_trees_recorded_by_other_tools(memory_path: Path) -> None:
         pci = observe_pci(reader)
         assert len(pci.functions) == count
         assert all(f.vendor and f.device for f in pci)
-        # The record holds no mountinfo: nothing may be called free for want of evidence.
+        # The record holds neither mounts nor routes: no disk may be called free for want of
+        # evidence, and of what shows no disk it is said that nobody knows.
         needs = observe_needs(reader, pci)
-        assert [item.what for item in needs.unresolved] == ["/"]
+        assert [item.area for item in needs.unresolved] == ["mounts", "routes"]
+        disks = {f.address for f in pci if needs.doubts(f)}
+        assert disks
+        assert all(pci.functions[a].base_class == "01" for a in disks)
+        silent = {f.short_class for f in pci if needs.untold(f)}
+        assert "0200" in silent
+        assert not silent & {"0300", "0403", "0604"}
