@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from backends.host import Host
 from backends.inverse import in_order
 from backends.steps import WriteAttribute
-from reconciler.journal import RunRecord, runs
+from reconciler.journal import RUNS, RunRecord, runs
 from reconciler.model import Change, Finding, Plan, refuse
 from reconciler.ownership import digest
 from specs.errors import ReconcileError, UsageError
@@ -22,14 +26,16 @@ def find(host: Host, name: str | None) -> RunRecord:
         return known[-1]
     found = next((r for r in known if r.run == name), None)
     if found is None:
-        names = ", ".join(r.run for r in known[-5:]) or "none"
-        raise UsageError(f"there is no run {name}", hint=f"the last runs are: {names}")
+        names = ", ".join(r.run for r in known[-5:])
+        hint = f"the last runs are: {names}" if names else "there are no runs on this host"
+        raise UsageError(f"there is no run {name}", hint=hint)
     return found
 
 
 def plan(host: Host, record: RunRecord) -> Plan:
     """The plan that undoes a run: one change, all or nothing, and the conflicts as refusals."""
     steps = in_order(record.undo_steps())
+    planned = _planned(host, record)
     change = Change(
         id=f"rollback:{record.run}",
         kind="rollback",
@@ -43,13 +49,22 @@ def plan(host: Host, record: RunRecord) -> Plan:
         details=tuple(("-", s.preview(), "") for s in steps if not isinstance(s, WriteAttribute)),
     )
     return Plan(
-        host={},
+        host=dict(planned.get("host", {})),
         spec_path=str(record.first("planned").get("spec", "")),
         spec_digest=str(record.first("planned").get("digest", "")),
-        state_digest="",
+        state_digest=str(planned.get("state_digest", "")),
         changes=(change,),
         findings=tuple(_conflicts(host, record)),
     )
+
+
+def _planned(host: Host, record: RunRecord) -> Mapping[str, Any]:
+    """The plan that the run carried out, for the machine it names."""
+    try:
+        found = json.loads(host.reader.read_text(f"{RUNS}/{record.run}/plan.json") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _conflicts(host: Host, record: RunRecord) -> list[Finding]:

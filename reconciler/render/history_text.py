@@ -24,6 +24,7 @@ def _row(record: RunRecord) -> dict[str, Any]:
         "spec": planned.get("spec"),
         "digest": planned.get("digest"),
         "commit": planned.get("commit"),
+        "undoes": planned.get("undoes"),
         "result": finished.get("result", "killed"),
         "changed": done,
         "failed": failed,
@@ -35,8 +36,17 @@ def text(records: Iterable[RunRecord]) -> str:
     lines = []
     for row in rows(records):
         commit = f", commit {row['commit'][:12]}" if row["commit"] else ""
-        lines.append(f"{row['run']}  {row['result']}")
-        lines.append(f"    {clean(str(row['spec']))} ({str(row['digest'])[:19]}{commit})")
-        lines += [f"    ✓ {clean(c)}" for c in row["changed"]]
+        lines.append(f"{row['run']}  {row['result']}  {_when(row['when'])}")
+        if row["undoes"]:
+            lines.append(f"    undoes {clean(row['undoes'])}")
+        else:
+            lines.append(f"    {clean(str(row['spec']))} ({str(row['digest'])[:19]}{commit})")
+        if not row["undoes"]:
+            lines += [f"    ✓ {clean(c)}" for c in row["changed"]]
         lines += [f"    ✗ {clean(c)}" for c in row["failed"]]
     return "\n".join(lines) + "\n" if lines else "No runs on this host yet.\n"
+
+
+def _when(moment: str | None) -> str:
+    """``2026-11-26 09:40:07 UTC`` of the journal's ISO 8601."""
+    return clean(moment or "").replace("T", " ").replace("+00:00", " UTC")

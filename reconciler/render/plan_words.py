@@ -16,6 +16,7 @@ _CHAPTERS = (
     ("CPUs", {"affinity"}),
     ("Memory", {"hugepages", "limits"}),
     ("Virtual machines", {"domain"}),
+    ("The run that is undone", {"rollback"}),
 )
 WHEN = {
     Effective.NOW: "now",
