@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help example test fast check bench examples goldens schema clean
+.PHONY: help example test fast check bench examples goldens schema docs clean
 
 help:
 	@echo "make example   plan an example host that ships with the project (no root, no libvirt)"
@@ -11,6 +11,7 @@ help:
 	@echo "make fast      the fast ring only: unit, property, simulated hosts"
 	@echo "make check     linters and types only"
 	@echo "make bench     processes, files, bytes and time of a plan"
+	@echo "make docs      the reference, the man page and the completions anew (made from the code)"
 	@echo "make goldens   write the golden files anew (read the diff before committing it)"
 
 $(VENV)/.run: pyproject.toml
@@ -45,6 +46,10 @@ goldens: $(VENV)/.test
 
 schema: $(VENV)/.run
 	$(BIN)/reconcile --schema > specs/host.schema.json
+
+docs: $(VENV)/.test
+	$(BIN)/python -m docs.reference
+	$(BIN)/python -m docs.shell
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

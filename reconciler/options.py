@@ -87,7 +87,7 @@ OPTIONS = (
         "--apply FILE then does exactly that plan, or refuses if the host has changed since.",
     ),
     Option(("--strict",), "", "warnings refuse too"),
-    Option(("--detailed-exitcode",), "", "exit 2, 4 too", "See EXIT STATUS."),
+    Option(("--detailed-exitcode",), "", "exit 2, 4 too", "So that a script can tell."),
     Option(
         ("--yes",),
         "",

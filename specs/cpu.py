@@ -22,6 +22,7 @@ class Cpu(Table):
         default=None,
         description="Housekeeping CPUs, for the host itself; disjoint from isolated, never empty. "
         "Default: all that are not isolated, where another key needs the set.",
+        examples=["0-1,8-9"],
     )
     isolation: Items[Literal["domain", "managed_irq", "nohz"]] = Field(
         default=("domain", "managed_irq"),

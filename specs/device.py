@@ -44,12 +44,15 @@ class Selector(Table):
         default=None, description="Subsystem vendor and device: the maker of the card (lspci -vnn)."
     )
     mac: Mac | None = Field(
-        default=None, description="Permanent MAC address of the function's network interface."
+        default=None,
+        description="Permanent MAC address of the function's network interface.",
+        examples=["3c:fd:fe:00:00:01"],
     )
     serial: Word | None = Field(
         default=None,
         description="Serial number where sysfs tells one: of an NVMe controller, or the PCI "
         "device serial number.",
+        examples=["S676NX0RA12345"],
     )
 
     @property
@@ -65,6 +68,7 @@ class Rom(Table):
     file: HostPath | None = Field(
         default=None,
         description="File on the host with the ROM image, instead of the card's own ROM.",
+        examples=["/usr/share/vgabios.rom"],
     )
     bar: bool | None = Field(
         default=None,
@@ -81,7 +85,9 @@ class Device(Selector):
         examples=["gpu"],
     )
     count: Annotated[int, Field(ge=1, le=4096)] | None = Field(
-        default=None, description="How many functions must fit, no fewer and no more. Default: 1."
+        default=None,
+        description="How many functions must fit, no fewer and no more. Default: 1.",
+        examples=[2],
     )
     multifunction: bool = Field(
         default=False,
@@ -89,7 +95,9 @@ class Device(Selector):
         "one card.",
     )
     driver: DriverName = Field(
-        default="vfio-pci", description="Driver that the function is given to, usually vfio-pci."
+        default="vfio-pci",
+        description="Driver that the function is given to, usually vfio-pci.",
+        examples=["vfio-pci", "mlx5_vfio_pci"],
     )
     bind: Literal["boot", "vm"] = Field(
         default="boot",
@@ -101,6 +109,7 @@ class Device(Selector):
         default=(),
         description="Other functions of the same IOMMU group that may be taken from the host too; "
         "without them a shared group is refused.",
+        examples=[["0000:01:00.1"]],
     )
     rom: Rom | None = Field(default=None, description="Option ROM that the guest sees.")
 

@@ -18,10 +18,13 @@ class HugepagePool(Table):
     """Pages of one size, of the whole machine or of one NUMA node (mm/hugetlbpage.rst)."""
 
     size: PageSize = Field(description="Size of a page, one that the CPU has: on x86 2M and 1G.")
-    count: Annotated[int, Field(ge=0, le=2**40)] = Field(description="Number of pages.")
+    count: Annotated[int, Field(ge=0, le=2**40)] = Field(
+        description="Number of pages.", examples=[16]
+    )
     node: Annotated[int, Field(ge=0, le=1023)] | None = Field(
         default=None,
         description="NUMA node; without it the kernel spreads the pages over the nodes.",
+        examples=[0],
     )
     boot: bool | None = Field(
         default=None,

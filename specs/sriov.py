@@ -16,12 +16,16 @@ class VirtualFunction(Table):
     """Attributes that the physical function sets for one of its VFs (ip-link(8), "vf")."""
 
     index: Annotated[int, Field(ge=0, le=65535)] = Field(
-        description="Number of the VF, from 0: [[sriov.vf]] index = 2 is NAME.2."
+        description="Number of the VF, from 0: [[sriov.vf]] index = 2 is NAME.2.",
+        examples=[0],
     )
-    mac: Mac | None = Field(default=None, description="MAC address that the VF gets.")
+    mac: Mac | None = Field(
+        default=None, description="MAC address that the VF gets.", examples=["02:11:22:33:44:00"]
+    )
     vlan: Annotated[int, Field(ge=0, le=4094)] | None = Field(
         default=None,
         description="VLAN that the VF's traffic is tagged with; 0 switches tagging off.",
+        examples=[100],
     )
     trust: bool | None = Field(
         default=None, description="Whether the VF may change its MAC address and go promiscuous."
@@ -39,7 +43,8 @@ class Sriov(Selector):
         examples=["fabric"],
     )
     vfs: Annotated[int, Field(ge=0, le=65535)] = Field(
-        description="Number of VFs (sriov_numvfs); 0 for none."
+        description="Number of VFs (sriov_numvfs); 0 for none.",
+        examples=[8],
     )
     vf_driver: DriverName = Field(
         default="vfio-pci", description="Driver that the VFs are given to, usually vfio-pci."

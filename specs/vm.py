@@ -25,10 +25,14 @@ class Cputune(Table):
         examples=[["2", "10", "3", "11"]],
     )
     emulatorpin: CpuSet | None = Field(
-        default=None, description="Host CPUs of QEMU's own threads; best taken from cpu.reserved."
+        default=None,
+        description="Host CPUs of QEMU's own threads; best taken from cpu.reserved.",
+        examples=["0-1"],
     )
     iothreadpin: Items[CpuSet] = Field(
-        default=(), description="Host CPUs of each iothread: the first entry is for iothread 1."
+        default=(),
+        description="Host CPUs of each iothread: the first entry is for iothread 1.",
+        examples=[["0-1"]],
     )
     live: bool = Field(
         default=False,
@@ -40,10 +44,10 @@ class Cputune(Table):
 class Topology(Table):
     """Guest CPU topology; the product of all is the number of vCPUs."""
 
-    sockets: Number = Field(default=1, description="Sockets.")
-    dies: Number = Field(default=1, description="Dies per socket.")
-    cores: Number = Field(description="Cores per die.")
-    threads: Number = Field(default=1, description="Threads per core.")
+    sockets: Number = Field(default=1, description="Sockets.", examples=[1])
+    dies: Number = Field(default=1, description="Dies per socket.", examples=[1])
+    cores: Number = Field(description="Cores per die.", examples=[4])
+    threads: Number = Field(default=1, description="Threads per core.", examples=[2])
 
     @property
     def vcpus(self) -> int:
@@ -65,16 +69,19 @@ class Vm(Table):
         default=(),
         description="Devices of this spec that the domain gets as hostdevs: names of [[device]], "
         "and VFs such as fabric.0.",
+        examples=[["gpu", "fabric.0"]],
     )
     autostart: bool | None = Field(
         default=None, description="Whether the domain starts with the host (virsh autostart)."
     )
-    vcpu: Number | None = Field(default=None, description="Number of vCPUs.")
+    vcpu: Number | None = Field(default=None, description="Number of vCPUs.", examples=[8])
     topology: Topology | None = Field(
         default=None, description="Guest CPU topology (<cpu><topology>)."
     )
     iothreads: Annotated[int, Field(ge=0, le=1024)] | None = Field(
-        default=None, description="Number of iothreads. Default: as many as iothreadpin pins."
+        default=None,
+        description="Number of iothreads. Default: as many as iothreadpin pins.",
+        examples=[1],
     )
     cputune: Cputune = optional_table("Pins of vCPUs, emulator and iothreads.")
     memory: Memory = optional_table("Memory size and what backs it.")

@@ -36,7 +36,9 @@ class Hyperv(Table):
     """``<features><hyperv>``."""
 
     vendor_id: VendorId | None = Field(
-        default=None, description="Hypervisor vendor that the guest sees (<vendor_id value=>)."
+        default=None,
+        description="Hypervisor vendor that the guest sees (<vendor_id value=>).",
+        examples=["0123456789ab"],
     )
 
 
@@ -50,7 +52,9 @@ class Features(Table):
 class Shmem(Table):
     """Shared memory between host and guest (<shmem>), as Looking Glass uses it."""
 
-    name: Name = Field(description="Name; the host sees it as /dev/shm/NAME.")
+    name: Name = Field(
+        description="Name; the host sees it as /dev/shm/NAME.", examples=["looking-glass"]
+    )
     size: MemorySize = Field(description="Size: a power of two, 1M or more.", examples=["32M"])
     model: Literal["ivshmem-plain"] = Field(default="ivshmem-plain", description="Device model.")
 
@@ -93,13 +97,19 @@ class Controller(Table):
     """A virtio-scsi controller (<controller type='scsi' model='virtio-scsi'>)."""
 
     index: Annotated[int, Field(ge=0, le=255)] = Field(
-        default=0, description="Number of the controller."
+        default=0,
+        description="Number of the controller.",
+        examples=[0],
     )
     type: Literal["scsi"] = Field(default="scsi", description="Kind of the controller.")
     model: Literal["virtio-scsi"] = Field(default="virtio-scsi", description="Device model.")
     queues: Annotated[int, Field(ge=1, le=256)] | None = Field(
-        default=None, description="Number of queues, best that of the vCPUs (<driver queues=>)."
+        default=None,
+        description="Number of queues, best that of the vCPUs (<driver queues=>).",
+        examples=[4],
     )
     iothread: Annotated[int, Field(ge=1, le=1024)] | None = Field(
-        default=None, description="Iothread that serves it, from 1 (<driver iothread=>)."
+        default=None,
+        description="Iothread that serves it, from 1 (<driver iothread=>).",
+        examples=[1],
     )

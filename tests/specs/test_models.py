@@ -15,6 +15,7 @@ from specs.values import CpuSet, KernelArg, PageSize, PciAddress
 
 FULL = """
 version = 1
+extends = ["../roles/gpu-node.toml"]
 [host]
 hostname   = "kvm-01"
 machine_id = "4c4c4544004b3510804bb4c04f4a4233"
@@ -56,6 +57,12 @@ class = "nvme"
 id = "144d:a808"
 subsystem = "144d:a801"
 count = 2
+[[device]]
+name = "nic"
+slot = "4"
+mac = "3c:fd:fe:00:00:01"
+serial = "00-00-01-ff-ff-fe-fd-3c"
+multifunction = true
 [[sriov]]
 name    = "fabric"
 address = "0000:3b:00.0"
@@ -68,22 +75,37 @@ mac = "52:54:00:AB:00:01"
 vlan = 100
 trust = true
 spoofchk = false
+[[sriov]]
+name = "storage"
+class = "network"
+slot = "5"
+subsystem = "8086:0001"
+mac = "3c:fd:fe:00:00:02"
+serial = "00-00-02-ff-ff-fe-fd-3c"
+vfs = 0
 [[vm]]
 name       = "win11"
 definition = "win11.xml"
 devices    = ["gpu", "fabric.0"]
 autostart  = true
 vcpu = 4
-topology = { cores = 2, threads = 2 }
+topology = { sockets = 1, dies = 1, cores = 2, threads = 2 }
+iothreads = 1
+memballoon = "none"
 [vm.cputune]
 vcpupin     = ["2", "10", "3", "11"]
 emulatorpin = "0-1"
 iothreadpin = ["0-1"]
+live = true
 [vm.memory]
 size      = "16G"
 hugepages = "1G"
 numatune  = { mode = "strict", nodeset = "0" }
 locked    = true
+nosharepages = true
+source = "memfd"
+access = "shared"
+allocation = "immediate"
 [vm.disks]
 discard = "unmap"
 [vm.features]
@@ -92,6 +114,7 @@ hyperv.vendor_id = "abcdefghijkl"
 [[vm.shmem]]
 name = "looking-glass"
 size = "32M"
+model = "ivshmem-plain"
 [[vm.evdev]]
 dev = "/dev/input/event3"
 grab = "all"
@@ -99,7 +122,10 @@ repeat = true
 grabToggle = "ctrl-ctrl"
 [[vm.controller]]
 index = 0
+type = "scsi"
+model = "virtio-scsi"
 queues = 4
+iothread = 1
 """
 
 
