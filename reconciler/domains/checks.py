@@ -71,9 +71,10 @@ def bad_definition(vm: Vm, where: str, found: str) -> Finding:
     return refuse("vm-definition", f"{where}.definition", message, "make both names the same")
 
 
-def conflict_findings(xml: str, target: Target) -> Iterator[Finding]:
-    """What the domain has that stands against what is wanted."""
-    for conflict in domain_xml.conflicts(domain_xml.parse(xml), target.properties):
+def conflict_findings(xml: str, target: Target, *, completed: bool) -> Iterator[Finding]:
+    """What the domain has that stands against what is wanted. ``completed``: libvirt wrote it."""
+    found = domain_xml.conflicts(domain_xml.parse(xml), target.properties, completed=completed)
+    for conflict in found:
         make = refuse if conflict.fatal else warn
         yield make(conflict.code, target.where, f"{target.name}: {conflict.message}", conflict.hint)
 

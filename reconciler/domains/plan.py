@@ -52,7 +52,7 @@ def _vm(ctx: Context, index: int, vm: Vm, by_name: Functions, known: dict[str, M
         return _absent(ctx, vm, target, known)
     if domain.inactive is None:
         return Outcome(findings=(checks.transient(domain, target.where),))
-    conflicts = tuple(checks.conflict_findings(domain.inactive, target))
+    conflicts = tuple(checks.conflict_findings(domain.inactive, target, completed=True))
     change = changes.existing(domain, target, known.get(domain.uuid))
     moves: tuple[Change, ...] = ()
     if vm.cputune.live:
@@ -113,7 +113,7 @@ def _absent(ctx: Context, vm: Vm, target: Target, known: dict[str, Managed]) -> 
     change = changes.new(target, text, ctx.state.identity.machine_id, vm.definition)
     return Outcome(
         changes=(change,),
-        findings=tuple(checks.conflict_findings(text, target)),
+        findings=tuple(checks.conflict_findings(text, target, completed=False)),
         pending=tuple(_waiting(vm, by_name=functions(ctx))),
     )
 

@@ -26,6 +26,7 @@ FOLDERS = {
     "cache": "/var/cache/libvirt",
 }
 CONFIG = 'auth_unix_rw = "none"\nunix_sock_rw_perms = "0700"\n'
+SPLIT = "@split"
 LIST = "list --all --uuid"
 # libvirt looks for it when it starts; guests get a folder in it.
 HUGETLBFS = "mkdir -p /dev/hugepages; mount -t hugetlbfs none /dev/hugepages || true"
@@ -51,8 +52,9 @@ class Daemon:
     ``qemu:///system``. ``calls`` are the argument lists of the programs that ``reader`` ran."""
 
     folder: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] = field(init=False)
     calls: list[tuple[str, ...]] = field(default_factory=list)
+    secure: str = ""
 
     @property
     def uri(self) -> str:
@@ -92,11 +94,14 @@ class Daemon:
         return "".join(set(after.split()) - set(before.split()))
 
     def redefine(self, uuid: str, xml: str) -> str:
-        """Give a domain another definition; what libvirt made of it."""
-        commands = f"define /dev/stdin; dumpxml --inactive {uuid}"
+        """Give a domain another definition; what libvirt made of it, and ``secure`` with
+        its secrets."""
+        dump = f"dumpxml --inactive {uuid}"
+        commands = f"define /dev/stdin; {dump}; echo '\n{SPLIT}\n'; {dump} --security-info"
         done = self.virsh_argv(["virsh", "-q", "-c", self.uri, commands], xml)
         assert not done.err, done.err
-        return done.out
+        plain, _, self.secure = done.out.partition(f"\n{SPLIT}\n")
+        return plain
 
     def uuids(self) -> list[str]:
         """All domains."""
@@ -122,6 +127,37 @@ class Daemon:
         for uuid in self.uuids():
             self.virsh("undefine", "--nvram", "--managed-save", "--snapshots-metadata", uuid)
 
+    def alive(self) -> bool:
+        """Whether it still answers."""
+        return self.virsh_argv(["virsh", "-q", "-c", self.uri, "uri"], None).rc == 0
+
+    def launch(self) -> None:
+        """Start it on the folder that it has; returns when it answers."""
+        mounts = [f"mount --bind {self.folder / name} {real}" for name, real in FOLDERS.items()]
+        mounts[-1] = f"mount --bind {SHARED_CACHE} {FOLDERS['cache']}"
+        script = "; ".join(
+            [
+                "set -e",
+                "mount --make-rprivate /",
+                *mounts,
+                HUGETLBFS,
+                f"exec libvirtd -p {self.folder}/libvirtd.pid",
+            ]
+        )
+        with (self.folder / "libvirtd.log").open("ab") as log:
+            argv = ["unshare", "-m", "sh", "-c", script]
+            self.process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
+        self._wait()
+
+    def _wait(self) -> None:
+        for _ in range(300):
+            if (self.folder / "run" / "libvirt-sock").exists() and self.alive():
+                self.virsh("capabilities")  # probes QEMU, once for every test
+                return
+            assert self.process.poll() is None, (self.folder / "libvirtd.log").read_text()
+            time.sleep(0.1)
+        raise AssertionError("libvirtd did not answer within 30 s")
+
     def stop(self) -> None:
         """End the daemon, and no other process."""
         self.process.terminate()
@@ -139,36 +175,9 @@ def start(folder: Path) -> Daemon:
     (folder / "etc" / "qemu.conf").write_text(QEMU_CONFIG)
     os.chmod("/dev/kvm", 0o666) if os.path.exists("/dev/kvm") else None
     SHARED_CACHE.mkdir(exist_ok=True)
-    mounts = [f"mount --bind {folder / name} {real}" for name, real in FOLDERS.items()]
-    mounts[-1] = f"mount --bind {SHARED_CACHE} {FOLDERS['cache']}"
-    script = "; ".join(
-        [
-            "set -e",
-            "mount --make-rprivate /",
-            *mounts,
-            HUGETLBFS,
-            f"exec libvirtd -p {folder}/libvirtd.pid",
-        ]
-    )
-    with (folder / "libvirtd.log").open("wb") as log:
-        process = subprocess.Popen(
-            ["unshare", "-m", "sh", "-c", script], stdout=log, stderr=subprocess.STDOUT
-        )
-    daemon = Daemon(folder, process)
-    _wait(daemon)
+    daemon = Daemon(folder)
+    daemon.launch()
     return daemon
-
-
-def _wait(daemon: Daemon) -> None:
-    for _ in range(300):
-        if (daemon.folder / "run" / "libvirt-sock").exists() and "0" in daemon.virsh(
-            "list --all --uuid; echo 0", ok=False
-        ):
-            daemon.virsh("capabilities")  # probes QEMU, once for every test
-            return
-        assert daemon.process.poll() is None, (daemon.folder / "libvirtd.log").read_text()
-        time.sleep(0.1)
-    raise AssertionError("libvirtd did not answer within 30 s")
 
 
 MINIMAL = """<domain type='qemu'>

@@ -10,7 +10,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from backends.formats.domain_xml import base, tree, units
-from backends.formats.domain_xml.devices import Hostdev
+from backends.formats.domain_xml.devices import Hostdev, hostdev_address, hostdev_elements
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -23,8 +23,8 @@ class Card(base.Base):
         """See Property. None when they are not on one guest device."""
         found = {
             address: guest
-            for node in domain.findall("devices/hostdev")
-            if (address := units.pci_text(node.find("source/address"))) is not None
+            for node in hostdev_elements(domain)
+            if (address := hostdev_address(node)) is not None
             and address.rpartition(".")[0] == item
             and (guest := units.pci_text(node.find("address"))) is not None
         }
@@ -52,8 +52,8 @@ class Card(base.Base):
 
     def restore(self, domain: _Element, before: _Element, item: str) -> None:
         """See Property. Functions that were there before go back to their own guest addresses."""
-        for node in domain.findall("devices/hostdev"):
-            address = units.pci_text(node.find("source/address"))
+        for node in hostdev_elements(domain):
+            address = hostdev_address(node)
             if address is None or address.rpartition(".")[0] != item:
                 continue
             old = Hostdev().find(before, address)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backends.formats.domain_xml import base, card, devices, guest, tree, units
+from backends.formats.domain_xml import base, card, devices, guest, iothreads, tree, units
 from backends.formats.domain_xml.base import Property
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ PROPERTIES: Mapping[str, Property] = {
     "topology": base.Bag(
         "cpu/topology", ("sockets", "dies", "clusters", "cores", "threads"), (("dies", "1"),)
     ),
-    "iothreads": guest.IoThreads(),
+    "iothreads": iothreads.IoThreads(),
     "vcpupin": guest.Pins("cputune/vcpupin", "vcpu"),
     "emulatorpin": guest.EmulatorPin("cputune/emulatorpin", "cpuset"),
     "iothreadpin": guest.Pins("cputune/iothreadpin", "iothread"),
@@ -71,16 +71,16 @@ def split(key: str) -> tuple[str, str]:
 
 
 def complete(domain: _Element, wanted: Mapping[str, str]) -> dict[str, str]:
-    """What follows from what is wanted, in this domain: one discard per disk; as many iothreads
-    as have a pin, since libvirt refuses a pin of an iothread that is not there."""
+    """What follows from what is wanted, in this domain: one discard per disk; the
+    iothreads that have a pin, since libvirt refuses a pin of an iothread that is not there."""
     full = {key: value for key, value in wanted.items() if key != "discard"}
     if "discard" in wanted:
         names = devices.discard_targets(domain)
         full.update({f"discard[{name}]": wanted["discard"] for name in names})
-    pinned = max((int(n) for n in base.bag(wanted.get("iothreadpin"))), default=0)
-    present = int(guest.IoThreads().read(domain, "") or 0)
-    if "iothreads" not in wanted and pinned > present:
-        full["iothreads"] = str(pinned)
+    if "iothreads" not in wanted and "iothreadpin" in wanted:
+        needed = iothreads.needed(domain, len(base.bag(wanted["iothreadpin"])))
+        if needed > len(iothreads.ids(domain)):
+            full["iothreads"] = str(needed)
     return full
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ class Vcpu(base.Base):
 
     def restore(self, domain: _Element, before: _Element, item: str) -> None:
         """See Property."""
+        count = int(self.read(domain, item) or 1)
         old = before.find("vcpu")
         if old is None:
             base.replace_elements(domain, before, "vcpu")
@@ -41,8 +43,19 @@ class Vcpu(base.Base):
             tree.ensure(domain, "vcpu").text = old.text
             base.restore_attribute(domain, before, "vcpu", "current")
         base.replace_elements(domain, before, "vcpus")
+        _restore_pins(domain, before, count)
         if len(before.findall("cpu/numa/cell")) == 1:
             base.restore_attribute(domain, before, "cpu/numa/cell", "cpus")
+
+
+def _restore_pins(domain: _Element, before: _Element, first: int) -> None:
+    """libvirt had dropped the pins of vCPUs, from ``first`` on, that were not there for a while."""
+    path = "cputune/vcpupin"
+    there = {node.get("vcpu") for node in domain.findall(path)}
+    for old in before.findall(path):
+        number = old.get("vcpu", "")
+        if number not in there and number.isdigit() and int(number) >= first:
+            tree.place(tree.ensure(domain, "cputune"), copy.deepcopy(old))
 
 
 @dataclass(frozen=True)
@@ -98,27 +111,6 @@ class EmulatorPin(base.Attribute):
     def restore(self, domain: _Element, before: _Element, item: str) -> None:
         """See Property."""
         base.replace_elements(domain, before, self.path)
-
-
-@dataclass(frozen=True)
-class IoThreads(base.Base):
-    """The number of iothreads; libvirt numbers them from 1 and lists them in iothreadids."""
-
-    def read(self, domain: _Element, item: str) -> str | None:
-        """See Property."""
-        listed = len(domain.findall("iothreadids/iothread"))
-        return str(max(int(tree.text_of(domain.find("iothreads")) or 0), listed))
-
-    def write(self, domain: _Element, item: str, value: str) -> None:
-        """See Property. Ids above the wanted number go."""
-        tree.ensure(domain, "iothreads").text = value
-        for node in domain.findall("iothreadids/iothread")[int(value) :]:
-            tree.drop(node)
-
-    def restore(self, domain: _Element, before: _Element, item: str) -> None:
-        """See Property."""
-        base.replace_elements(domain, before, "iothreads")
-        base.replace_elements(domain, before, "iothreadids")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from backends.formats import domain_xml
-from backends.formats.domain_xml import Topology, Wanted
+from backends.formats.domain_xml import Hostdev, Topology, Wanted
+
+GPU = (Hostdev("0000:41:00.0"),)
+IDS = "<iothreads>2</iothreads><iothreadids><iothread id='4'/><iothread id='6'/></iothreadids>"
+DISK = "<disk><driver iothread='6'/></disk>"
+VIRTIOFS = "<filesystem><driver type='virtiofs'/></filesystem>"
 
 CASES = [
     ("<vcpu>2</vcpu>", Wanted(topology=Topology(1, 2, 2)), ["vm-topology"]),
@@ -45,10 +50,49 @@ CASES = [
         ["vm-scheduler"],
     ),
     (
+        "<vcpu>4</vcpu><cputune><cachetune vcpus='0-3'/></cputune>",
+        Wanted(vcpu=2),
+        ["vm-scheduler"],
+    ),
+    (
         "<cputune><iothreadsched iothreads='1-2' scheduler='fifo'/></cputune>",
         Wanted(iothreads=2),
         [],
     ),
+    (
+        "<iothreads>2</iothreads><cputune><iothreadsched iothreads='1-2'/></cputune>",
+        Wanted(iothreads=1),
+        ["vm-scheduler"],
+    ),
+    (f"{IDS}<devices>{DISK}</devices>", Wanted(iothreads=1), []),
+    (f"{IDS}<devices>{DISK}</devices>", Wanted(iothreads=0), ["vm-iothreads"]),
+    (IDS, Wanted(iothreads=2, iothreadpin=("0",)), ["vm-iothreads"]),
+    (IDS, Wanted(iothreads=3, iothreadpin=("0",)), []),
+    (IDS, Wanted(iothreadpin=("0",), scsi={0: {"iothread": "1"}}), []),
+    ("", Wanted(scsi={0: {"iothread": "1"}}), ["vm-iothreads"]),
+    ("<maxMemory unit='G'>2</maxMemory>", Wanted(memory="4G"), ["vm-memory-max"]),
+    ("<maxMemory unit='G'>4</maxMemory>", Wanted(memory="4G"), []),
+    (f"<devices>{VIRTIOFS}</devices>", Wanted(access="private"), ["vm-memory-backing"]),
+    (f"<devices>{VIRTIOFS}</devices>", Wanted(access="shared"), []),
+    (
+        "<numatune><memnode cellid='0' mode='strict' nodeset='0'/></numatune>",
+        Wanted(numatune=("restrictive", "0")),
+        ["vm-numatune"],
+    ),
+    (
+        "<numatune><memnode cellid='0' mode='strict' nodeset='0'/></numatune>",
+        Wanted(numatune=("preferred", "0")),
+        [],
+    ),
+    ("<os><type machine='microvm'/></os>", Wanted(hostdevs=GPU), ["vm-no-pci"]),
+    ("<os><type machine='microvm'/></os>", Wanted(memballoon="virtio"), ["vm-no-pci"]),
+    ("<os><type machine='microvm'/></os>", Wanted(memory="4G"), []),
+    ("<os><type machine='vexpress-a9'/></os>", Wanted(hostdevs=GPU), []),
+]
+COMPLETED = [
+    ("<os><type arch='armv7l' machine='vexpress-a9'/></os>", ["vm-no-pci"]),
+    ("<os><type arch='s390x' machine='s390-ccw-virtio'/></os>", []),
+    ("<os><type/></os><devices><controller type='pci' model='pcie-root'/></devices>", []),
 ]
 
 
@@ -56,3 +100,11 @@ CASES = [
 def test_conflicts(text: str, wanted: Wanted, codes: list[str]) -> None:
     domain = domain_xml.parse(f"<domain>{text}</domain>")
     assert [c.code for c in domain_xml.conflicts(domain, wanted.properties())] == codes
+
+
+@pytest.mark.parametrize(("text", "codes"), COMPLETED)
+def test_what_libvirt_has_not_added_is_not_there(text: str, codes: list[str]) -> None:
+    domain = domain_xml.parse(f"<domain>{text}</domain>")
+    wanted = Wanted(hostdevs=GPU).properties()
+    assert [c.code for c in domain_xml.conflicts(domain, wanted, completed=True)] == codes
+    assert domain_xml.conflicts(domain, wanted) == []
