@@ -106,3 +106,7 @@ def report(error: ReconcileError) -> None:
     sys.stderr.write(f"reconcile: {clean(str(error))}\n")
     if error.hint:
         sys.stderr.write(f"  → {clean(error.hint)}\n")
+
+
+if __name__ == "__main__":
+    console()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -211,3 +213,12 @@ def test_a_trial_boot_is_not_made_permanent_instead(root: Path, tmp_path: Path) 
     assert ran.code == 3
     assert "trial-unsupported" in ran.out
     assert not (root / "etc/default/grub.d/zz-reconcile.cfg").exists()
+
+
+@pytest.mark.parametrize("module", ["reconciler", "reconciler.cli"])
+def test_a_module_is_the_command_too(module: str) -> None:
+    argv = [sys.executable, "-m", module, "--version"]
+    done = subprocess.run(
+        argv, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("reconcile ")
