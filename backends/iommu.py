@@ -19,7 +19,8 @@ GROUPS = "/sys/kernel/iommu_groups"
 UNITS = "/sys/class/iommu"
 TABLES = "/sys/firmware/acpi/tables"
 
-# driver_managed_dma drivers do not use the kernel DMA API, so VFIO may claim a group they are in:
+# driver_managed_dma drivers do not use the kernel DMA API, so VFIO may claim a group they are in
+# (these give no VM anything, unlike vfio-pci and its variants):
 # drivers/vfio/pci, drivers/pci/pci-stub.c, drivers/pci/pcie/portdrv.c; since Linux 5.19.
 MANAGED_DMA = frozenset({"pci-stub", "pcieport"})
 
@@ -220,8 +221,8 @@ class Diagnosis(Record):
 def diagnose(iommu: IommuState, pci: PciState) -> Diagnosis:
     """Whether DMA remapping works, can be switched on, or what keeps it off."""
     if iommu.active:
-        units = ", ".join(iommu.units)
-        return Diagnosis("on", f"IOMMU on ({units}), {len(iommu.groups)} groups")
+        units = f" ({', '.join(iommu.units)})" if iommu.units else ""
+        return Diagnosis("on", f"IOMMU on{units}, {len(iommu.groups)} groups")
     if iommu.tables:
         return _switched_off(iommu)
     if iommu.virtual_machine:

@@ -256,14 +256,17 @@ def _neighbour(name: str | None) -> PciAddress | None:
 
 
 def _reset_methods(a: _Attributes) -> tuple[str, ...] | None:
-    """None where the kernel cannot tell (before 5.15), else the usable methods in order.
+    """The usable methods in order; none where the kernel shows no attribute for them, as it does
+    for functions that it cannot reset (drivers/pci/pci.c, pci_dev_reset_method_attr_is_visible).
 
-    Older kernels show only ``reset``, for a function that has some method.
+    None where that cannot be told: kernels before 5.15 show only ``reset``, for a function that
+    has some method; and a copy of some attributes need not hold this one.
     """
     methods = a.text("reset_method")
     if methods is not None:
         return tuple(methods.split())
-    return None if "reset" in a.names else ()
+    whole = "driver_override" in a.names and "reset" not in a.names
+    return () if whole else None
 
 
 def _sriov(a: _Attributes) -> Sriov | None:

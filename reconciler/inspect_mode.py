@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from importlib.resources import files
 
@@ -38,7 +37,7 @@ def _look(source: Source) -> HostState:
         source.reader,
         own_paths(),
         libvirt_uri=source.libvirt_uri,
-        ssh_connection=os.environ.get("SSH_CONNECTION"),
+        ssh_connection=source.ssh_connection,
     )
 
 

@@ -190,7 +190,12 @@ def _capture(args: argparse.Namespace) -> int:
 
     found = source(args)
     recorder = RecordingReader(found.reader)
-    state = observe(recorder, own_paths(), libvirt_uri=found.libvirt_uri)
+    state = observe(
+        recorder,
+        own_paths(),
+        libvirt_uri=found.libvirt_uri,
+        ssh_connection=found.ssh_connection,
+    )
     capture.shorten_names(recorder, state.names)
     from backends.files import replace
 

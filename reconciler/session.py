@@ -100,8 +100,13 @@ class Session(Record):
 
     def observe(self) -> HostState:
         """Everything that a plan may depend on, as it is now."""
-        loader = self.spec.boot.loader
-        return observe(self.source.reader, own_paths(), loader, libvirt_uri=self.source.libvirt_uri)
+        return observe(
+            self.source.reader,
+            own_paths(),
+            self.spec.boot.loader,
+            libvirt_uri=self.source.libvirt_uri,
+            ssh_connection=self.source.ssh_connection,
+        )
 
 
 def _definitions(loaded: LoadedSpec) -> dict[str, str]:

@@ -6,18 +6,23 @@ import argparse
 import os
 
 from backends.host import NO_LIBVIRT, Host
-from backends.reader import Reader
+from backends.reader import Reader, TreeReader
+from backends.ssh import ssh_connection
 from specs.record import Record
 
 DEFAULT_URI = "qemu:///system"
 
 
 class Source(Record):
-    """Where facts come from: a host (live or a tree), or a capture (``host`` is None)."""
+    """Where facts come from: a host (live or a tree), or a capture (``host`` is None).
+
+    ``ssh_connection`` is the SSH_CONNECTION (ssh(1)) of whoever runs the tool on that host.
+    """
 
     reader: Reader
     host: Host | None
     libvirt_uri: str
+    ssh_connection: str | None = None
 
 
 def source(args: argparse.Namespace) -> Source:
@@ -30,4 +35,4 @@ def source(args: argparse.Namespace) -> Source:
     root = args.root or "/"
     default = DEFAULT_URI if os.path.realpath(root) == "/" else NO_LIBVIRT
     host = Host(root, args.connect or default)
-    return Source(host.reader, host, host.libvirt_uri)
+    return Source(host.reader, host, host.libvirt_uri, ssh_connection(os.environ, TreeReader()))

@@ -33,7 +33,9 @@ def outcomes(ctx: Context) -> list[Outcome]:
     libvirt = ctx.state.libvirt
     if not libvirt.available:
         where = "vm" if ctx.spec.vm else "owned domains"
-        return [Outcome(findings=(checks.unavailable(libvirt, where),))]
+        # What the spec itself shares out twice is wrong whatever libvirt has.
+        shared = _sharing(ctx, functions(ctx))
+        return [Outcome(findings=(checks.unavailable(libvirt, where), *shared))]
     known = records(ctx.owned)
     by_name = functions(ctx)
     found = [_vm(ctx, index, vm, by_name, known) for index, vm in enumerate(ctx.spec.vm)]

@@ -17,8 +17,7 @@ from specs.device import Device
 
 def functions(state: HostState) -> tuple[PciPart, ...]:
     """Every function of the host."""
-    resets = any(f.reset_methods for f in state.pci)
-    return tuple(_part(state, f, verdict(state, f, resets=resets)) for f in state.pci)
+    return tuple(_part(state, f, verdict(state, f)) for f in state.pci)
 
 
 def _part(state: HostState, function: PciFunction, found: Verdict) -> PciPart:
@@ -56,24 +55,27 @@ def _sriov(function: PciFunction) -> SriovPart | None:
     )
 
 
-def verdict(state: HostState, function: PciFunction, *, resets: bool) -> Verdict:
+def verdict(state: HostState, function: PciFunction) -> Verdict:
     """Whether a VM can have a function, what has to go along, and what stands against it."""
     if function.is_bridge:
         return _no(("it is a bridge",))
     siblings = _siblings(state, function)
-    findings = list(_findings(state, function, siblings, "boot", resets))
+    findings = list(_findings(state, function, siblings, "boot"))
     bind = "boot"
     if any(f.severity is Severity.REFUSE for f in findings):
-        gentle = list(_findings(state, function, siblings, "vm", resets))
+        gentle = list(_findings(state, function, siblings, "vm"))
         if not any(f.severity is Severity.REFUSE for f in gentle):
             findings, bind = gentle, "vm"
     refused = _messages(findings, Severity.REFUSE, function)
-    notes = _messages(findings, Severity.WARN, function)
+    untold = [f for f in findings if f.code == "use-unknown"]
+    notes = _messages([f for f in findings if f not in untold], Severity.WARN, function)
     if refused:
         return _no(refused, notes)
     together = tuple(str(f.address) for f in siblings)
     if not state.iommu.active:
         return _without_iommu(state, notes)
+    if untold:
+        return _unknown(_messages(untold, Severity.WARN, function), notes)
     answer = "with" if together else "yes"
     return Verdict.model_validate(
         {"answer": answer, "together": together, "because": (), "notes": notes, "bind": bind}
@@ -84,6 +86,10 @@ def _no(because: tuple[str, ...], notes: tuple[str, ...] = ()) -> Verdict:
     return Verdict(answer="no", together=(), because=because, notes=notes, bind="boot")
 
 
+def _unknown(because: tuple[str, ...], notes: tuple[str, ...]) -> Verdict:
+    return Verdict(answer="unknown", together=(), because=because, notes=notes, bind="boot")
+
+
 def _without_iommu(state: HostState, notes: tuple[str, ...]) -> Verdict:
     found = diagnose(state.iommu, state.pci)
     if not state.iommu.shown:
@@ -92,7 +98,7 @@ def _without_iommu(state: HostState, notes: tuple[str, ...]) -> Verdict:
         because = "its IOMMU group is not known before the IOMMU is on"
     else:
         return _no((found.message,), notes)
-    return Verdict(answer="unknown", together=(), because=(because,), notes=notes, bind="boot")
+    return _unknown((because,), notes)
 
 
 def _siblings(state: HostState, function: PciFunction) -> tuple[PciFunction, ...]:
@@ -106,14 +112,13 @@ def _findings(
     function: PciFunction,
     siblings: tuple[PciFunction, ...],
     bind: str,
-    resets: bool,
 ) -> Iterator[Finding]:
     """What a plan would say of a spec with this one device."""
     accepted = [str(f.address) for f in siblings]
     keys = {"name": "it", "address": str(function.address), "accept_siblings": accepted}
     chosen = Selection(0, Device.model_validate({**keys, "bind": bind}), (function,), siblings)
     given = safety.given_away([chosen])
-    yield from safety.function_findings(chosen, state.iommu, resets_shown=resets)
+    yield from safety.function_findings(chosen, state.iommu)
     for sibling in siblings:
         if sibling.is_bridge:
             text = f"{sibling.address}, a bridge of its IOMMU group, would have to go along"

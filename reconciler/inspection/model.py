@@ -41,8 +41,8 @@ class Verdict(Part):
     """Whether a VM can have a function."""
 
     answer: Literal["yes", "with", "no", "unknown"] = Field(
-        description="with: only together with others of its IOMMU group. unknown: the groups "
-        "cannot be told, as because says."
+        description="with: only together with others of its IOMMU group. unknown: the groups, or "
+        "whether the host uses it, cannot be told, as because says."
     )
     together: tuple[str, ...] = Field(
         serialization_alias="with", description="Addresses that have to go along."

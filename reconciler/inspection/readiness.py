@@ -138,6 +138,9 @@ def _groups(state: HostState, pci: Sequence[PciPart]) -> Check:
         text = "pcie_acs_override splits groups that the hardware does not isolate"
         return _check("groups", "fail", text, "use another slot, and remove that argument")
     text = f"{len(free)} of {len(ends)} devices can be given away"
+    unknown = [p for p in pci if p.assignable.answer == "unknown"]
+    if unknown and not free:
+        return _check("groups", "unknown", f"cannot be told of {len(unknown)} devices")
     if free:
         return _check("groups", "pass", text)
     hint = "a card in another slot, or a newer firmware (AGESA), may have a group of its own"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from backends.iommu import uses_kernel_dma
+from backends.iommu import MANAGED_DMA, uses_kernel_dma
 from backends.libvirt import LibvirtState
 from backends.pci import PciFunction
 from reconciler.resources.base import Context
@@ -18,7 +18,8 @@ def held(ctx: Context, function: PciFunction) -> str:
     (drivers/vfio/vfio_main.c, vfio_unregister_group_dev). Programs other than libvirt may have
     functions open as well: if the kernel counts more users than libvirt knows of, any may be meant.
     """
-    if function.driver is None or uses_kernel_dma(function.driver):
+    driver = function.driver
+    if driver is None or uses_kernel_dma(driver) or driver in MANAGED_DMA:
         return ""
     known = by_running_domains(ctx.state.libvirt)
     number = -1 if function.iommu_group is None else function.iommu_group
@@ -31,7 +32,7 @@ def held(ctx: Context, function: PciFunction) -> str:
     users = ctx.state.iommu.vfio_users
     if users is None:
         told = ctx.state.libvirt.available
-        return "" if told else f"{function.driver} does not tell whether a VM has it open"
+        return "" if told else f"{driver} does not tell whether a VM has it open"
     more = users - len(known)
     return f"a running VM may have it: vfio-pci has {users} open functions" if more > 0 else ""
 

@@ -10,6 +10,7 @@ from backends.pci import PciFunction, PciState
 from backends.pci_classes import class_name
 from reconciler.model import Finding, refuse, warn
 from reconciler.passthrough.select import Selection
+from reconciler.resources.base import Context
 from specs.values import PciAddress
 
 # vfio_pci_dev_in_denylist of drivers/vfio/pci/vfio_pci.c: Intel QAT (19e2, 19e3, 37c8, 37c9, 0435,
@@ -19,18 +20,20 @@ _DENYLIST = frozenset(
 )
 
 
-def iommu_findings(
-    iommu: IommuState, pci: PciState, where: str, leaving: Collection[str] = ()
-) -> Iterator[Finding]:
-    """``no-iommu`` where it cannot be had; ``groups-unknown`` where a reboot will bring it.
-
-    ``leaving`` are kernel arguments that this very plan takes away.
-    """
-    diagnosis = diagnose(iommu, pci)
-    going = diagnosis.argument is not None and diagnosis.argument in leaving
-    if not diagnosis.usable and not going:
-        yield refuse("no-iommu", where, diagnosis.message, diagnosis.hint)
-    elif not iommu.active:
+def iommu_findings(ctx: Context, where: str) -> Iterator[Finding]:
+    """``no-iommu`` where it cannot be had; ``groups-unknown`` where a reboot will bring it, or this
+    very plan, by taking away the argument that keeps it off."""
+    state = ctx.state
+    diagnosis = diagnose(state.iommu, state.pci)
+    off = diagnosis.argument
+    leaving = [str(a) for a in ctx.spec.boot.absent_kernel_args]
+    leaving += ctx.owned.get("kernel-args", "args") or ()
+    if not diagnosis.usable and off not in leaving:
+        entries = state.boot.normal()
+        gone = off and entries and not any(off in entry.args for entry in entries)
+        hint = "the next boot is without it: reboot, then apply" if gone else diagnosis.hint
+        yield refuse("no-iommu", where, diagnosis.message, hint)
+    elif not state.iommu.active:
         message = f"{diagnosis.message}: the groups are known after the next boot"
         hint = "everything safe is prepared now; the groups are checked before a VM gets the device"
         yield warn("groups-unknown", where, message, hint)
@@ -53,11 +56,8 @@ def acs_findings(words: Iterable[tuple[str, str]]) -> Iterator[Finding]:
 # --- what a function is -----------------------------------------------------------------------
 
 
-def function_findings(
-    selection: Selection, iommu: IommuState, *, resets_shown: bool
-) -> Iterator[Finding]:
-    """Functions that no guest can have, or only with care. ``resets_shown`` says that this host
-    tells reset methods at all."""
+def function_findings(selection: Selection, iommu: IommuState) -> Iterator[Finding]:
+    """Functions that no guest can have, or only with care."""
     for function in selection.functions:
         yield from _bridge(selection.where, function)
     for function in selection.all:
@@ -68,7 +68,7 @@ def function_findings(
             text = f"vfio-pci denies {function.address} ({function.id}) unless told otherwise"
             hint = "boot.kernel_args = ['vfio_pci.disable_denylist=1'], for trusted guests only"
             yield warn("device-denylisted", selection.where, text, hint)
-    for function in selection.functions if resets_shown else ():
+    for function in selection.functions:
         yield from _reset(selection.where, function)
 
 
@@ -218,14 +218,19 @@ def given_away(selections: Iterable[Selection]) -> frozenset[PciAddress]:
 def use_findings(selection: Selection, needs: Needs) -> Iterator[Finding]:
     """``device-in-use``: the function, or one that goes along, carries what the host needs."""
     for function in selection.all:
-        for use in needs.of(function.address, critical=True):
-            yield refuse(
-                "device-in-use",
-                selection.where,
-                f"the host needs {function.address}: {use}",
-                "choose another device, or move that to other hardware first",
-            )
-        yield from _unresolved(selection.where, function, needs)
+        yield from function_uses(selection.where, function, needs)
+
+
+def function_uses(where: str, function: PciFunction, needs: Needs) -> Iterator[Finding]:
+    """What the host needs a function for, or may need it for."""
+    for use in needs.of(function.address, critical=True):
+        yield refuse(
+            "device-in-use",
+            where,
+            f"the host needs {function.address}: {use}",
+            "choose another device, or move that to other hardware first",
+        )
+    yield from _unresolved(where, function, needs)
 
 
 def _unresolved(where: str, function: PciFunction, needs: Needs) -> Iterator[Finding]:

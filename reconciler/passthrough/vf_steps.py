@@ -24,7 +24,8 @@ def count_steps(physical: PciFunction, wanted: int, *, autoprobe: bool | None) -
     sriov = physical.sriov
     now = sriov.num if sriov else 0
     steps: list[Step] = []
-    if autoprobe is not None and sriov is not None and sriov.autoprobe is not autoprobe:
+    shown = sriov.autoprobe if sriov else None  # kernels since 4.12 show it
+    if autoprobe is not None and shown is not None and shown is not autoprobe:
         steps.append(WriteAttribute(f"{base}/sriov_drivers_autoprobe", str(int(autoprobe))))
     count = f"{base}/sriov_numvfs"
     if now != wanted and now:

@@ -9,7 +9,7 @@ from backends.pci import PciFunction, vf_addresses
 from reconciler.model import Finding, refuse, warn
 from reconciler.passthrough import record
 from reconciler.passthrough.held import held
-from reconciler.passthrough.safety import blockers
+from reconciler.passthrough.safety import blockers, function_uses
 from reconciler.passthrough.select import find
 from reconciler.resources.base import Context
 from specs.record import Record
@@ -75,6 +75,9 @@ def findings(ctx: Context, fabric: Fabric, given: Collection[PciAddress]) -> Ite
     if fabric.num != fabric.spec.vfs:
         yield from _in_use(ctx, fabric)
         yield from _reachability(ctx, fabric)
+    elif fabric.for_guests:
+        for vf in present(ctx, physical):
+            yield from function_uses(fabric.where, vf, ctx.state.needs)
     yield from _groups(ctx, fabric)
 
 
@@ -134,7 +137,7 @@ def _reachability(ctx: Context, fabric: Fabric) -> Iterator[Finding]:
     uses = ctx.state.needs.of(fabric.physical.address, critical=True)
     links = [u for u in uses if u.kind in ("default-route", "only-address", "session")]
     if links:
-        text = f"{fabric.physical.address} carries the {links[0]}: making VFs can drop the link"
+        text = f"{fabric.physical.address} carries {links[0]}: making VFs can drop the link"
         yield warn("pf-carries-link", fabric.where, text, "have another way in at hand")
 
 

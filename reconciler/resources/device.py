@@ -77,14 +77,11 @@ def _findings(ctx: Context, selections: tuple[Selection, ...]) -> Iterator[Findi
     given = safety.given_away(selections)
     arguments = _coming_arguments(ctx)
     if ctx.spec.device:
-        leaving = [str(a) for a in ctx.spec.boot.absent_kernel_args]
-        leaving += ctx.owned.get("kernel-args", "args") or ()
-        yield from safety.iommu_findings(state.iommu, state.pci, "device[0]", leaving)
+        yield from safety.iommu_findings(ctx, "device[0]")
         yield from safety.acs_findings(arguments)
-    resets = any(f.reset_methods for f in state.pci)
     for selection in selections:
         yield from safety.sibling_findings(selection, state.iommu, state.pci)
-        yield from safety.function_findings(selection, state.iommu, resets_shown=resets)
+        yield from safety.function_findings(selection, state.iommu)
         yield from safety.group_findings(selection, given, state.iommu, state.pci, state.needs)
         yield from safety.use_findings(selection, state.needs)
         yield from framebuffer.findings(selection, state.needs.seat, state.identity.kernel)

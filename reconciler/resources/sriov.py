@@ -60,7 +60,7 @@ RESOURCE = SriovResource()
 def _findings(ctx: Context, found: tuple[Fabric, ...]) -> Iterator[Finding]:
     guests = [f for f in found if f.for_guests and f.spec.vfs]
     if guests:
-        yield from safety.iommu_findings(ctx.state.iommu, ctx.state.pci, guests[0].where)
+        yield from safety.iommu_findings(ctx, guests[0].where)
     given = safety.given_away(selected(ctx))
     for fabric in found:
         yield from vfs.findings(ctx, fabric, given)

@@ -58,7 +58,7 @@ class _Gift(Record):
 def give(state: HostState, wanted: str, schema: str) -> str:
     """The spec. Raises NoSuchDevice, CannotGive."""
     function = _find(state, wanted)
-    found = verdict(state, function, resets=any(f.reset_methods for f in state.pci))
+    found = verdict(state, function)
     if found.answer == "no":
         raise CannotGive(
             f"it cannot be given to a VM: {'; '.join(found.because)}",

@@ -147,6 +147,16 @@ def test_reset_methods_of_a_gpu(tree: TreeBuilder, methods: str, warned: bool) -
     assert ("no-reset" in codes(found, Severity.WARN)) is warned
 
 
+def test_no_attribute_at_all_means_no_reset_unless_the_copy_is_not_whole(tree: TreeBuilder) -> None:
+    path = host(tree).function("0000:01:00.0", driver="amdgpu", group=1, reset=None)
+    assert "no-reset" in codes(plan(tree, device=[device(**GPU)]), Severity.WARN)
+    tree.write(f"{path}/reset", "")  # before 5.15 this says that there is some method
+    assert "no-reset" not in codes(plan(tree, device=[device(**GPU)]), Severity.WARN)
+    for name in ("reset", "driver_override"):
+        (tree.root / f"{path}/{name}".lstrip("/")).unlink()
+    assert "no-reset" not in codes(plan(tree, device=[device(**GPU)]), Severity.WARN)
+
+
 @pytest.mark.parametrize(("power", "warned"), [("D0", False), ("D3cold", False), ("error", True)])
 def test_a_function_that_does_not_answer(tree: TreeBuilder, power: str, warned: bool) -> None:
     host(tree).function("0000:01:00.0", driver="amdgpu", group=1, power_state=power)
@@ -237,6 +247,15 @@ def test_an_argument_of_others_is_refused_unless_this_plan_removes_it(dark: Tree
     assert (finding.code, "intel_iommu=off" in finding.message) == ("no-iommu", True)
     boot = {"absent_kernel_args": ["intel_iommu=off"]}
     assert "no-iommu" not in codes(plan(dark, device=[device(**GPU)], boot=boot))
+
+
+def test_an_argument_that_only_the_running_kernel_has_asks_for_a_reboot(dark: TreeBuilder) -> None:
+    dark.write("/proc/cmdline", "quiet intel_iommu=off\n")
+    (finding,) = refusals(plan(dark, device=[device(**GPU)]))
+    assert finding.hint == "the next boot is without it: reboot, then apply"
+    debian(dark, "box", "0123456789abcdef0123456789abcdef", "quiet intel_iommu=off")
+    (finding,) = refusals(plan(dark, device=[device(**GPU)]))
+    assert finding.hint == "remove intel_iommu=off from the boot configuration"
 
 
 # --- the person at the machine -----------------------------------------------------------------

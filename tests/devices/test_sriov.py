@@ -157,6 +157,32 @@ def test_a_vf_with_an_address_is_in_use(bench: Bench) -> None:
     found = bench.plan(**sriov(4))
     assert "vfs-in-use" in codes(found)
     assert "pf-carries-link" in codes(found, Severity.WARN)
+    # The same number of them, but given to VMs: that would take it from the host at the next boot.
+    (finding,) = refusals(bench.plan(**sriov(2)))
+    assert (finding.code, finding.where) == ("device-in-use", "sriov[0]")
+    assert finding.message == f"the host needs {vf(0)}: default route (ens1v0)"
+    assert codes(bench.plan(**sriov(2, vf_driver="iavf"))) == []
+
+
+def test_attributes_that_are_not_there_are_not_written(bench: Bench) -> None:
+    (bench.root / f"sys/devices/pci0000:00/{PF}/sriov_drivers_autoprobe").unlink()
+    (change,) = [c for c in bench.plan(**sriov(2)).changes if c.kind == "sriov"]
+    assert not [s for s in change.steps if "autoprobe" in s.preview()]
+    # Then the host's driver takes the VFs first, and they move after that.
+    assert bench.apply(**sriov(2)).good
+    assert bench.apply(**sriov(2)).good
+    assert bench.plan(**sriov(2)).changes == ()
+
+
+def test_vfs_wait_for_an_argument_that_the_plan_takes_away(bench: Bench) -> None:
+    shutil.rmtree(bench.root / "sys/class/iommu")
+    shutil.rmtree(bench.root / "sys/kernel/iommu_groups")
+    for name in ("0000:04:00.0", PF):
+        (bench.root / f"sys/devices/pci0000:00/{name}/iommu_group").unlink()
+    bench.kernel.tree.write("/proc/cmdline", "quiet intel_iommu=off\n")
+    assert codes(bench.plan(**sriov(2))) == ["no-iommu"]
+    boot = {"absent_kernel_args": ["intel_iommu=off"]}
+    assert codes(bench.plan(**sriov(2), boot=boot)) == []
 
 
 def test_settings_of_vfs(bench: Bench) -> None:
