@@ -63,7 +63,7 @@ def observe_cpus(reader: Reader) -> CpuState:
         online=online,
         offline=present - online,
         isolated=_set(reader, "isolated"),
-        nohz_full=read_list(reader, f"{_CPU}/nohz_full"),
+        nohz_full=_nohz_full(reader),
         kernel_max=_number(reader.read_text(f"{_CPU}/kernel_max")),
         smt_control=_word(reader.read_text(f"{_CPU}/smt/control")),
         smt_active=None if smt_active is None else smt_active.strip() == "1",
@@ -81,6 +81,15 @@ def _online(reader: Reader) -> CpuSet:
     matches = (_NUMBERED.match(name) for name in reader.list(_CPU))
     numbers = [int(m.group(1)) for m in matches if m]
     return CpuSet(n for n in numbers if _word(reader.read_text(f"{_CPU}/cpu{n}/online")) != "0")
+
+
+def _nohz_full(reader: Reader) -> CpuSet | None:
+    """Every kernel since 4.2 has ``isolated``, and those with CONFIG_NO_HZ_FULL ``nohz_full``
+    beside it (drivers/base/cpu.c); a tree without both says nothing."""
+    found = read_list(reader, f"{_CPU}/nohz_full")
+    if found is None and reader.read_text(f"{_CPU}/isolated") is None:
+        return _EMPTY
+    return found
 
 
 def _set(reader: Reader, name: str) -> CpuSet:

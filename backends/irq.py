@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from backends.formats.cpumask import parse_mask
 from backends.formats.systemd_conf import environment
-from backends.numa import parse_list
+from backends.numa import parse_list, read_list, read_mask
 from backends.reader import Reader
 from specs.record import Record
 from specs.values import CpuSet
@@ -54,8 +53,7 @@ class IrqState(Record):
 def observe_irqs(reader: Reader) -> IrqState:
     """Read every interrupt's affinity and irqbalance's settings."""
     numbers = sorted(int(name) for name in reader.list(IRQS) if name.isdecimal())
-    mask = reader.read_text(DEFAULT_AFFINITY)
-    default = None if mask is None else CpuSet(parse_mask(mask))
+    default = read_mask(reader, DEFAULT_AFFINITY)
     found = (_irq(reader, number, default or CpuSet()) for number in numbers)
     return IrqState(
         default=default,
@@ -66,15 +64,15 @@ def observe_irqs(reader: Reader) -> IrqState:
 
 def _irq(reader: Reader, number: int, default: CpuSet) -> Irq | None:
     path = f"{IRQS}/{number}/smp_affinity_list"
-    text = reader.read_text(path)
+    affinity = read_list(reader, path)
     stat = reader.stat(path)
-    if text is None or stat is None:
+    if affinity is None or stat is None:
         return None  # gone since the folder was listed
-    affinity, fixed = parse_list(text), not stat.mode & 0o222
+    fixed = not stat.mode & 0o222
     if affinity <= default and not fixed:
         return Irq(number, affinity, fixed)
-    hint = reader.read_text(f"{IRQS}/{number}/affinity_hint") or "0"
-    return Irq(number, affinity, fixed, bool(parse_mask(hint)), _names(reader, number))
+    hint = read_mask(reader, f"{IRQS}/{number}/affinity_hint")
+    return Irq(number, affinity, fixed, bool(hint), _names(reader, number))
 
 
 def _names(reader: Reader, number: int) -> tuple[str, ...]:
@@ -84,12 +82,21 @@ def _names(reader: Reader, number: int) -> tuple[str, ...]:
     return tuple(n for n in reader.list(f"{IRQS}/{number}") if n not in attributes)
 
 
+def _administrators(text: str) -> CpuSet:
+    """A list that somebody wrote. Of one that cannot be read irqbalance keeps what it had read
+    until then, and says nothing: no CPU of it is relied upon here."""
+    try:
+        return parse_list(text)
+    except ValueError:
+        return CpuSet()
+
+
 def _irqbalance(reader: Reader) -> Irqbalance:
     banned: CpuSet | None = None
     for path in _IRQBALANCE_FILES:
         value = environment(reader.read_text(path) or "").get("IRQBALANCE_BANNED_CPULIST")
-        if value is not None:
-            banned = parse_list(value)
+        if value:  # set to nothing counts as not set (irqbalance cputree.c, setup_banned_cpus)
+            banned = _administrators(value)
     folders = (*_UNIT_FOLDERS, _OLD_UNIT_FOLDER)
     return Irqbalance(
         installed=any(reader.exists(f"{folder}/irqbalance.service") for folder in folders),

@@ -12,6 +12,8 @@ from specs.values import CpuSet
 HUGEPAGES = "/sys/kernel/mm/hugepages"
 _POOL = re.compile(r"hugepages-(\d+)kB\Z")
 _FIELD = re.compile(r"(?:Node \d+ )?(\w+(?:\(\w+\))?):\s+(\d+)")
+# What a node's meminfo has in place of MemAvailable (mm/show_mem.c, si_mem_available).
+_RECLAIMABLE = ("Active(file)", "Inactive(file)", "SReclaimable")
 _UNITS = {"K": 1, "M": 1024, "G": 1024 * 1024, "T": 1024 * 1024 * 1024}
 
 
@@ -35,15 +37,17 @@ class Pool(Record):
 
 
 class Node(Record):
-    """One NUMA node. Sizes in KiB; ``distances`` by node number (10 is local), () if unknown."""
+    """One NUMA node. Sizes in KiB, 0 where they are not known; ``distances`` by node number (10
+    is local), () if unknown; ``available_kib`` is free or given back by the page cache at once."""
 
-    VOLATILE = frozenset({"free_kib"})
+    VOLATILE = frozenset({"free_kib", "available_kib"})
 
     number: int
     cpus: CpuSet
     distances: tuple[tuple[int, int], ...]
     total_kib: int
     free_kib: int
+    available_kib: int
 
     def distance(self, node: int) -> int | None:
         """ACPI SLIT distance to another node, None where the firmware does not say."""
@@ -59,7 +63,8 @@ class HugetlbMount(Record):
 
 class MemoryState(Record):
     """Memory of a host. ``pools`` are per size for the whole host, ``node_pools`` per node and
-    size; ``default_kib`` is the size that a plain ``hugepages=`` or a plain mount means."""
+    size; ``default_kib`` is the size that a plain ``hugepages=`` or a plain mount means. A kernel
+    (or a tree) that does not say what is available is taken at its total; 0 is not known."""
 
     VOLATILE = frozenset({"available_kib"})
 
@@ -81,6 +86,12 @@ class MemoryState(Record):
         return next((n for n in self.nodes if n.number == number), None)
 
     @property
+    def memory_nodes(self) -> tuple[int, ...]:
+        """The nodes with memory; all of them where no node says how much it has."""
+        known = tuple(n.number for n in self.nodes if n.total_kib)
+        return known or tuple(n.number for n in self.nodes)
+
+    @property
     def sizes_kib(self) -> tuple[int, ...]:
         """Hugepage sizes that this CPU and kernel have, ascending."""
         return tuple(p.size_kib for p in self.pools)
@@ -90,11 +101,13 @@ def observe_memory(reader: Reader) -> MemoryState:
     """Read memory, nodes, pools and mounts."""
     info = parse_meminfo(reader.read_text("/proc/meminfo") or "")
     cpus = node_cpus(reader)
+    nodes = tuple(_node(reader, n, cpus) for n in cpus)
+    total = info.get("MemTotal", sum(node.total_kib for node in nodes))
     default = info.get("Hugepagesize")
     return MemoryState(
-        total_kib=info.get("MemTotal", 0),
-        available_kib=info.get("MemAvailable", info.get("MemFree", 0)),
-        nodes=tuple(_node(reader, n, cpus) for n in cpus),
+        total_kib=total,
+        available_kib=info.get("MemAvailable", info.get("MemFree", total)),
+        nodes=nodes,
         pools=_pools(reader, HUGEPAGES, None),
         node_pools=tuple(
             pool for n in cpus for pool in _pools(reader, f"{NODES}/node{n}/hugepages", n)
@@ -112,12 +125,15 @@ def parse_meminfo(text: str) -> dict[str, int]:
 def _node(reader: Reader, number: int, cpus: dict[int, CpuSet]) -> Node:
     info = parse_meminfo(reader.read_text(f"{NODES}/node{number}/meminfo") or "")
     distances = read_distances(reader, number, tuple(cpus))
+    total = info.get("MemTotal", 0)
+    free = info.get("MemFree", total)
     return Node(
         number=number,
         cpus=cpus[number],
         distances=tuple(distances.items()),
-        total_kib=info.get("MemTotal", 0),
-        free_kib=info.get("MemFree", 0),
+        total_kib=total,
+        free_kib=free,
+        available_kib=min(total, free + sum(info.get(name, 0) for name in _RECLAIMABLE)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from backends.formats.cpumask import parse_mask
 from backends.reader import Reader
@@ -15,6 +16,8 @@ _NODE = re.compile(r"node(\d+)\Z")
 
 class StrangeFile(ReconcileError):
     """A file of the kernel, or of a tree that stands for one, says what the kernel never says."""
+
+    exit_code = 3
 
 
 def node_numbers(reader: Reader) -> tuple[int, ...]:
@@ -45,24 +48,29 @@ def read_distances(reader: Reader, number: int, nodes: tuple[int, ...]) -> dict[
 
 def read_cpus(reader: Reader, list_path: str, mask_path: str) -> CpuSet | None:
     """A set of CPUs from its list, or from its mask where a kernel or a dump has only that.
-    Raises StrangeFile."""
+
+    Raises StrangeFile where either is neither."""
     found = read_list(reader, list_path)
-    if found is not None:
-        return found
-    mask = reader.read_text(mask_path)
-    try:
-        return None if mask is None else CpuSet(parse_mask(mask))
-    except ValueError as e:
-        raise StrangeFile(str(e), where=mask_path) from e
+    return read_mask(reader, mask_path) if found is None else found
 
 
 def read_list(reader: Reader, path: str) -> CpuSet | None:
-    """A set of CPUs from its list, None where there is no such file. Raises StrangeFile."""
+    """The CPU list in a file of the kernel, None without the file. Raises StrangeFile."""
+    return _read(reader, path, parse_list)
+
+
+def read_mask(reader: Reader, path: str) -> CpuSet | None:
+    """The CPU mask in a file of the kernel, None without the file. Raises StrangeFile."""
+    return _read(reader, path, lambda text: CpuSet(parse_mask(text)))
+
+
+def _read(reader: Reader, path: str, parse: Callable[[str], CpuSet]) -> CpuSet | None:
     text = reader.read_text(path)
     try:
-        return None if text is None else parse_list(text)
+        return None if text is None else parse(text)
     except ValueError as e:
-        raise StrangeFile(str(e), where=path) from e
+        hint = "a kernel never writes that: is the tree or the capture damaged?"
+        raise StrangeFile(str(e), where=path, hint=hint) from e
 
 
 def parse_list(text: str) -> CpuSet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backends.formats.systemd_conf import merged_list
-from backends.numa import parse_list
+from backends.numa import parse_list, read_list
 from backends.reader import Reader
 from specs.record import Record
 from specs.values import CpuSet
@@ -97,12 +97,11 @@ def _slice(reader: Reader, unit: str) -> Slice:
     section = "Slice" if unit.endswith(".slice") else "Scope"
     words = merged_list((text for _, text in texts), section, "AllowedCPUs")
     said = ((path, merged_list((text,), section, "AllowedCPUs")) for path, text in texts)
-    running = reader.read_text(f"{CGROUPS}/{unit}/cpuset.cpus")
     return Slice(
         unit=unit,
         configured=_cpus(words) if words else None,
         files=tuple(Setting(path, _cpus(own)) for path, own in said if own),
-        running=parse_list(running) or None if running is not None else None,
+        running=read_list(reader, f"{CGROUPS}/{unit}/cpuset.cpus") or None,
     )
 
 

@@ -18,8 +18,9 @@ def cpu_findings(table: CpuTable, state: CpuState, release: str) -> Iterator[Fin
     """Everything that can be said of the sets themselves; silent where CPUs are not known."""
     sets = cpu_sets(table, state)
     if not state.present:
-        if table.irq_affinity and table.reserved is None:
-            yield _unknown()
+        for key in ("irq_affinity", "slices"):
+            if getattr(table, key) and table.reserved is None:
+                yield _unknown(f"cpu.{key}")
         return
     yield from _out_of_range(table, state)
     yield from _overlap(table)
@@ -29,9 +30,9 @@ def cpu_findings(table: CpuTable, state: CpuState, release: str) -> Iterator[Fin
     yield from _smt(sets, state)
 
 
-def _unknown() -> Finding:
+def _unknown(where: str) -> Finding:
     message = "the CPUs of this host are not known here, so cpu.reserved cannot be worked out"
-    return refuse("cpu-out-of-range", "cpu.irq_affinity", message, "declare cpu.reserved")
+    return refuse("cpu-out-of-range", where, message, "declare cpu.reserved")
 
 
 def declared(table: CpuTable) -> Iterator[tuple[str, CpuSet]]:

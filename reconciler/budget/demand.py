@@ -12,7 +12,8 @@ from specs.vm import Vm
 class VmDemand(Record):
     """One VM. ``vcpupin`` by vCPU; ``vcpus`` is None where nothing says how many there are;
     ``nodes`` are those that its memory must come from (numatune); ``devices`` says on which node
-    each of its devices is, where that is known."""
+    each of its devices is, where that is known; ``passthrough`` that it has any at all, so that
+    the whole of its memory is pinned (driver-api/vfio.rst)."""
 
     where: str
     name: str
@@ -25,6 +26,7 @@ class VmDemand(Record):
     nodes: frozenset[int]
     strict: bool
     devices: tuple[tuple[str, int], ...]
+    passthrough: bool
     autostart: bool
 
     @property
@@ -42,12 +44,17 @@ class VmDemand(Record):
     @property
     def every_pin(self) -> tuple[tuple[str, CpuSet], ...]:
         """Every pin with its spec path."""
+        base = f"{self.where}.cputune.vcpupin"
+        vcpus = ((f"{base}[{i}]", pin) for i, pin in enumerate(self.vcpupin))
+        return (*vcpus, *self.thread_pins)
+
+    @property
+    def thread_pins(self) -> tuple[tuple[str, CpuSet], ...]:
+        """The pins of QEMU's own threads (emulator, iothreads), each with its spec path."""
         base = f"{self.where}.cputune"
-        pins = [(f"{base}.vcpupin[{i}]", pin) for i, pin in enumerate(self.vcpupin)]
-        if self.emulatorpin is not None:
-            pins.append((f"{base}.emulatorpin", self.emulatorpin))
-        pins += [(f"{base}.iothreadpin[{i}]", pin) for i, pin in enumerate(self.iothreadpin)]
-        return tuple(pins)
+        emulator = () if self.emulatorpin is None else ((f"{base}.emulatorpin", self.emulatorpin),)
+        threads = ((f"{base}.iothreadpin[{i}]", pin) for i, pin in enumerate(self.iothreadpin))
+        return (*emulator, *threads)
 
 
 class Present(Record):
@@ -81,6 +88,7 @@ def demand(
         nodes=frozenset(numa.nodeset) if numa else frozenset(),
         strict=numa is not None and numa.mode in ("strict", "restrictive"),
         devices=tuple((name, device_nodes[name]) for name in vm.devices if name in device_nodes),
+        passthrough=bool(vm.devices),
         autostart=has.autostart if vm.autostart is None else vm.autostart,
     )
 

@@ -8,10 +8,10 @@ from typing import Any
 from backends.cpu import CpuState
 from backends.formats.cmdline import hugepage_words, name_of, normal_name
 from backends.memory import MemoryState
+from reconciler.budget.board import pins_toml
 from reconciler.budget.cpu_args import cpu_args, meaning
 from reconciler.budget.pages import block_meaning, hugepage_args
 from reconciler.budget.suggest import suggest_isolated, suggest_pins
-from reconciler.budget.vm_checks import pins_toml
 from specs.cpu import Cpu as CpuTable
 from specs.hugepages import Hugepages
 from specs.record import Record

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from backends.cpu import CpuState
-from backends.memory import MemoryState
+from backends.memory import MemoryState, Pool
 from reconciler.budget.pages import Target, targets
 from reconciler.budget.words import size
 from reconciler.model import Finding, refuse
@@ -14,6 +14,7 @@ from specs.hugepages import Hugepages
 from specs.values import PageSize
 
 _GIB = 1024 * 1024
+_2_MIB = 2048
 
 
 def host_reserve_kib(total_kib: int) -> int:
@@ -42,14 +43,15 @@ def memory_findings(table: Hugepages, memory: MemoryState, cpus: CpuState) -> It
 def _sizes(
     table: Hugepages, wanted: Sequence[Target], memory: MemoryState, cpus: CpuState
 ) -> Iterator[Finding]:
-    if not memory.pools:
+    sizes = memory.sizes_kib or _sizes_by_flags(cpus)
+    if not sizes:
         return
     said = [(t.where + ".size", t.size) for t in wanted]
     if table.default_size is not None:
         said.append(("hugepages.default_size", table.default_size))
-    has = ", ".join(str(PageSize.from_kib(kib)) for kib in memory.sizes_kib)
+    has = ", ".join(str(PageSize.from_kib(kib)) for kib in sizes)
     for where, page in said:
-        if page.kib not in memory.sizes_kib:
+        if page.kib not in sizes:
             why = ""
             if page.kib == _GIB and cpus.flags and "pdpe1gb" not in cpus.flags:
                 why = " (its CPU lacks pdpe1gb)"
@@ -57,8 +59,16 @@ def _sizes(
             yield refuse("hugepages-size", where, message, f"write one of {has}")
 
 
+def _sizes_by_flags(cpus: CpuState) -> tuple[int, ...]:
+    """What the flags of an x86 CPU say, where the kernel's pools are not to be seen
+    (arch/x86/mm/hugetlbpage.c); none elsewhere."""
+    if "pse" not in cpus.flags:
+        return ()
+    return (_2_MIB, _GIB) if "pdpe1gb" in cpus.flags else (_2_MIB,)
+
+
 def _nodes(wanted: Sequence[Target], memory: MemoryState) -> Iterator[Finding]:
-    usable = [n.number for n in memory.nodes if n.total_kib]
+    usable = memory.memory_nodes
     for target in wanted:
         if usable and target.node is not None and target.node not in usable:
             has = ", ".join(map(str, usable))
@@ -71,17 +81,25 @@ def _host_sum(wanted: Sequence[Target], memory: MemoryState) -> Iterator[Finding
     declared = sum(t.kib for t in wanted)
     if not declared or not memory.total_kib:
         return
-    sizes = {t.size.kib for t in wanted}
-    other = sum(p.total * p.size_kib for p in memory.pools if p.size_kib not in sizes)
-    limit = memory.total_kib - host_reserve_kib(memory.total_kib)
-    if declared + other > limit:
+    other = _undeclared(wanted, memory.pools)
+    limit = memory.total_kib - host_reserve_kib(memory.total_kib) - other
+    if declared > limit:
         kept = size(host_reserve_kib(memory.total_kib))
-        besides = f" besides {size(other)} in pools of other sizes" if other else ""
         message = (
-            f"{size(declared)} of huge pages{besides} do not fit: the host has "
+            f"{size(declared)} of huge pages{_besides(other)} do not fit: the host has "
             f"{size(memory.total_kib)} and needs {kept} of it itself"
         )
         yield refuse("hugepages-exceed-memory", "hugepages.pages", message, _fewer(wanted, limit))
+
+
+def _undeclared(wanted: Sequence[Target], pools: Sequence[Pool]) -> int:
+    """KiB in pools of sizes that the spec does not speak of."""
+    sizes = {t.size.kib for t in wanted}
+    return sum(p.total * p.size_kib for p in pools if p.size_kib not in sizes)
+
+
+def _besides(other: int) -> str:
+    return f" besides {size(other)} in pools of other sizes" if other else ""
 
 
 def _fewer(wanted: Sequence[Target], limit_kib: int) -> str:
@@ -99,11 +117,12 @@ def _node_sums(wanted: Sequence[Target], memory: MemoryState) -> Iterator[Findin
         node = memory.node(number)
         if node is None or not node.total_kib:
             continue
-        limit = node.total_kib - node_reserve_kib(node.total_kib)
+        other = _undeclared(wanted, [p for p in memory.node_pools if p.node == number])
+        limit = node.total_kib - node_reserve_kib(node.total_kib) - other
         declared = sum(t.kib for t in own)
         if declared > limit:
             message = (
-                f"{size(declared)} of huge pages do not fit on node {number}, which has "
-                f"{size(node.total_kib)}"
+                f"{size(declared)} of huge pages{_besides(other)} do not fit on node {number}, "
+                f"which has {size(node.total_kib)}"
             )
             yield refuse("hugepages-exceed-memory", own[0].where, message, _fewer(own, limit))

@@ -17,8 +17,7 @@ def demand_findings(
 ) -> Iterator[Finding]:
     """Refuse what can never start: one VM alone, or all that start with the host. Warn where
     all together do not fit, since they may be meant to take turns."""
-    known = bool(memory.pools) or bool(wanted)
-    backed = [vm for vm in vms if vm.pages and known]
+    backed = [vm for vm in vms if vm.pages]
     for vm in backed:
         yield from _one(vm, wanted, memory)
     for page in sorted({vm.page for vm in backed if vm.page}):
@@ -36,7 +35,7 @@ def supply(
         return pool.total if pool else 0
     if node is None:
         return sum(t.count for t in own)
-    spread = max(1, sum(1 for n in memory.nodes if n.total_kib))
+    spread = max(1, len(memory.memory_nodes))
     spread_over = [t.count // spread for t in own if t.node is None]
     return sum(spread_over) + sum(t.count for t in own if t.node == node)
 

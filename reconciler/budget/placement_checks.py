@@ -1,37 +1,18 @@
-"""Who else decides where things run: TuneD, systemd's own settings, irqbalance, sysctl files."""
+"""Who else decides where things run: systemd's own settings, irqbalance, sysctl files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from backends.formats.cmdline import hugepage_words, name_of, normal_name, tokens
 from backends.hugepage_writers import Writer
+from backends.irq import Irqbalance
 from backends.systemd import SystemdState
-from backends.tuned import TunedState
-from reconciler.budget.cpu_args import NAMES
 from reconciler.budget.sets import CpuSets
 from reconciler.budget.words import cpus
 from reconciler.model import Finding, warn
 from specs.cpu import Cpu as CpuTable
 from specs.hugepages import Hugepages
 from specs.values import CpuSet
-
-
-def tuned_findings(tuned: TunedState, cpu: CpuTable, pages: Hugepages) -> Iterator[Finding]:
-    """TuneD puts arguments of its own on every entry; of most the last one wins, and of
-    hugepages pairs nobody can say what becomes of them."""
-    words = tokens(tuned.cmdline)
-    theirs = [w for w in words if normal_name(name_of(w)) in NAMES]
-    if cpu.isolated is not None and theirs:
-        yield _tuned(tuned, theirs, "cpu")
-    if pages.pages and (blocks := hugepage_words(words)):
-        yield _tuned(tuned, blocks, "hugepages")
-
-
-def _tuned(tuned: TunedState, words: Sequence[str], where: str) -> Finding:
-    message = f"TuneD's profile {tuned.profile} puts {' '.join(words)} on the kernel command line"
-    hint = "choose a profile without it: tuned-adm profile virtual-host; or take the table out"
-    return warn("tuned-conflict", where, message, hint)
 
 
 def slice_findings(
@@ -55,6 +36,22 @@ def slice_findings(
         files = ", ".join(f.path for f in machine.files)
         message = f"machine.slice is kept off {cpus(out)}, which VMs are pinned to ({files})"
         yield warn("machine-slice-conflict", "cpu", message, "take AllowedCPUs= out there")
+
+
+def irqbalance_findings(
+    table: CpuTable, sets: CpuSets, irqbalance: Irqbalance
+) -> Iterator[Finding]:
+    """A list of the administrator's replaces irqbalance's own ban of isolated CPUs
+    (irqbalance(1)); with irq_affinity ours replaces that list."""
+    if table.irq_affinity or not irqbalance.installed or irqbalance.banned is None:
+        return
+    if open_ := sets.isolated - irqbalance.banned:
+        only = f"only {cpus(irqbalance.banned)}" if irqbalance.banned else "no CPU"
+        message = (
+            f"irqbalance is told to spare {only}: it moves interrupts to isolated {cpus(open_)}"
+        )
+        hint = "write irq_affinity = true, or take IRQBALANCE_BANNED_CPULIST out of its settings"
+        yield warn("irqbalance-conflict", "cpu.isolated", message, hint)
 
 
 def writer_findings(table: Hugepages, writers: Sequence[Writer]) -> Iterator[Finding]:

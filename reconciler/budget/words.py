@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from specs.values import CpuSet, MemorySize
 
@@ -33,6 +34,11 @@ def cpus(found: CpuSet) -> str:
 def are(found: CpuSet) -> str:
     """``CPU 3 is`` or ``CPUs 2-7 are``."""
     return f"{cpus(found)} {'are' if len(found) > 1 else 'is'}"
+
+
+def listed(numbers: Iterable[int]) -> str:
+    """``0, 1``."""
+    return ", ".join(map(str, numbers))
 
 
 def version(release: str) -> tuple[int, int]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.budget.board import Board
 from reconciler.budget.cpu_checks import kernel_age
 from reconciler.budget.demand import Present, VmDemand, demands
 from reconciler.budget.domain import present
+from reconciler.budget.host_memory import host_memory_findings
 from reconciler.budget.page_demand import demand_findings
 from reconciler.budget.pages import targets
 from reconciler.budget.sets import cpu_sets
-from reconciler.budget.vm_checks import Board, vm_findings
+from reconciler.budget.vm_checks import vm_findings
 from reconciler.model import Finding
 from reconciler.passthrough.select import select_all
 from reconciler.resources.base import Context
@@ -21,14 +23,30 @@ def budget_findings(ctx: Context) -> Iterator[Finding]:
     yield from kernel_age(ctx.state.identity.kernel)
     vms = vm_demands(ctx)
     yield from vm_findings(vms, board(ctx))
-    yield from demand_findings(vms, targets(ctx.spec.hugepages), ctx.state.memory)
+    if _known(ctx):
+        wanted = targets(ctx.spec.hugepages)
+        yield from demand_findings(vms, wanted, ctx.state.memory)
+        yield from host_memory_findings(vms, wanted, ctx.state.memory)
+
+
+def _known(ctx: Context) -> bool:
+    """Whether this is a host, or at least what a spec says of one; not a tree without /sys."""
+    state = ctx.state
+    seen = state.cpu.present or state.memory.total_kib or state.memory.pools
+    return bool(seen or ctx.spec.hugepages.pages)
 
 
 def board(ctx: Context) -> Board:
     """The CPUs that pins are judged by: isolated as declared, else as the kernel does now."""
     sets = cpu_sets(ctx.spec.cpu, ctx.state.cpu)
-    isolated = sets.isolated or ctx.state.cpu.isolated
-    return Board(sets, isolated, ctx.state.cpu, ctx.state.memory)
+    return Board(
+        sets=sets,
+        isolated=sets.isolated or ctx.state.cpu.isolated,
+        cpus=ctx.state.cpu,
+        memory=ctx.state.memory,
+        balanced=bool(sets.isolated) and "domain" not in ctx.spec.cpu.isolation,
+        pages=targets(ctx.spec.hugepages),
+    )
 
 
 def vm_demands(ctx: Context) -> tuple[VmDemand, ...]:
@@ -37,10 +55,15 @@ def vm_demands(ctx: Context) -> tuple[VmDemand, ...]:
 
 
 def _present(ctx: Context) -> dict[str, Present]:
-    """What the existing ones of those domains have of their own."""
+    """What those domains have of their own: the existing ones, else as they will be defined."""
     named = {vm.name for vm in ctx.spec.vm}
     default = ctx.state.memory.default_kib
-    return {
+    defined = {
+        vm.name: present(document.decode("utf-8", "replace"), autostart=False, default_kib=default)
+        for index, vm in enumerate(ctx.spec.vm)
+        if (document := ctx.documents.get(f"vm[{index}].definition")) is not None
+    }
+    return defined | {
         domain.name: present(domain.inactive, autostart=domain.autostart, default_kib=default)
         for domain in ctx.state.libvirt.domains
         if domain.name in named and domain.inactive is not None

@@ -29,12 +29,14 @@ def plan(ctx: Context, at_start: Sequence[Target], args: Sequence[ArgWish]) -> R
         assert pool is not None
         if pool.total == target.count:
             same_as_wanted.append(_unchanged(target))
-        elif target in at_start or _asked_at_boot(ctx, args):
-            stops = list(_refusals(ctx, target, pool))
+        elif target in at_start:
+            stops = [*_in_use_findings(ctx, target, pool), *_no_room(ctx, target, pool)]
             findings += stops
             changes += [] if stops else [_resize(ctx, target, pool)]
-        if _short(ctx, target, pool, at_start, args):
-            findings.append(_shortage(target, pool))
+        elif _asked_at_boot(ctx, args):
+            moved, said = _after_boot(ctx, target, pool)
+            changes += moved
+            findings += said
     back = [
         _give_back(ctx, key) for key in ctx.owned.section(SECTION) if key not in map(_key, wanted)
     ]
@@ -68,10 +70,14 @@ def _asked_at_boot(ctx: Context, args: Sequence[ArgWish]) -> bool:
     return bool(args) and all(has(running, a.arg) for a in args)
 
 
-def _short(
-    ctx: Context, target: Target, pool: Pool, at_start: Sequence[Target], args: Sequence[ArgWish]
-) -> bool:
-    return target not in at_start and pool.total < target.count and _asked_at_boot(ctx, args)
+def _after_boot(ctx: Context, target: Target, pool: Pool) -> tuple[list[Change], list[Finding]]:
+    """A pool that is not what this boot was asked for. What the kernel could not find then it may
+    find now; where even the memory is not there, nothing is tried and nothing else held up."""
+    stops = list(_in_use_findings(ctx, target, pool))
+    if pool.total >= target.count:
+        return ([], stops) if stops else ([_resize(ctx, target, pool)], [])
+    tried = [] if list(_no_room(ctx, target, pool)) else [_resize(ctx, target, pool)]
+    return tried, [_shortage(target, pool)]
 
 
 def _shortage(target: Target, pool: Pool) -> Finding:
@@ -88,23 +94,44 @@ def _unchanged(target: Target) -> Unchanged:
     return Unchanged(f"pool of {target.size}", reason, target.where)
 
 
-def _refusals(ctx: Context, target: Target, pool: Pool) -> Iterator[Finding]:
+def _in_use_findings(ctx: Context, target: Target, pool: Pool) -> Iterator[Finding]:
+    """Shrinking below what is used would leave surplus pages that vanish later. Pages that are
+    promised but not yet touched are counted for the whole host only, so a node's pool may not take
+    the host's below them either."""
     if pool.in_use > target.count:
-        yield _in_use(target.where, target.size, target.count, pool)
+        yield _in_use(target.where, target.size, target.count, pool.in_use)
+        return
+    host = ctx.state.memory.pool(target.size.kib)
+    if host is None or pool.node is None or target.count >= pool.total:
+        return
+    left = host.total - (pool.total - target.count)
+    if host.in_use > left:
+        yield _in_use(target.where, target.size, left, host.in_use)
+
+
+def _no_room(ctx: Context, target: Target, pool: Pool) -> Iterator[Finding]:
+    """Growing by more than is available ends in the OOM killer: the write succeeds all the same.
+    What is more than all memory is another finding's matter."""
     extra = (target.count - pool.total) * target.size.kib
     memory = ctx.state.memory
-    free = memory.available_kib - memory.total_kib // 20
-    if extra > 0 and extra > free:
-        message = (
-            f"growing the pool of {target.size} now takes {size(extra)}; "
-            f"{size(max(free, 0))} are free"
-        )
-        hint = "write boot = true: then the next boot reserves them before anything else"
-        yield refuse("hugepages-exceed-memory", target.where, message, hint)
+    node = None if target.node is None else memory.node(target.node)
+    for place, available, total in (
+        ("", memory.available_kib, memory.total_kib),
+        *(((f" on node {node.number}", node.available_kib, node.total_kib),) if node else ()),
+    ):
+        free = max(0, available - total // 20)
+        if target.kib <= total and extra > free:
+            message = (
+                f"growing the pool of {target.size}{place} now takes {size(extra)}; "
+                f"{size(free)} are free"
+            )
+            hint = "write boot = true: then the next boot reserves them before anything else"
+            yield refuse("hugepages-exceed-memory", target.where, message, hint)
+            return
 
 
-def _in_use(where: str, page: PageSize, count: int, pool: Pool) -> Finding:
-    message = f"{pool.in_use} pages of {page} are in use, more than the {count} that are to stay"
+def _in_use(where: str, page: PageSize, count: int, used: int) -> Finding:
+    message = f"{used} pages of {page} are in use, more than the {count} that are to stay"
     return refuse("hugepages-in-use", where, message, "shut down the VMs that use them")
 
 
@@ -150,7 +177,7 @@ def _give_back(ctx: Context, key: str) -> tuple[Change | None, Finding | None]:
     page, node = PageSize.parse(name), int(at) if at else None
     pool, count = ctx.state.memory.pool(page.kib, node), ctx.owned.get(SECTION, key)["before"]
     if pool is not None and pool.in_use > count:
-        return None, _in_use("hugepages", page, count, pool)
+        return None, _in_use("hugepages", page, count, pool.in_use)
     differs = pool is not None and pool.total != count
     change = Change(
         id=f"hugepages:{key}",

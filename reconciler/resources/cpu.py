@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from backends.formats.cmdline import has, same, same_name
 from reconciler.budget.cpu_args import cpu_args
 from reconciler.budget.cpu_checks import cpu_findings
-from reconciler.budget.placement_checks import slice_findings, tuned_findings
+from reconciler.budget.placement_checks import irqbalance_findings, slice_findings
 from reconciler.budget.sets import cpu_sets
+from reconciler.budget.tuned_checks import tuned_findings
 from reconciler.model import Finding, refuse, warn
 from reconciler.placement import interrupts, irqbalance, slices
 from reconciler.resources.base import ArgWish, Context, Result, Wishes
@@ -59,6 +60,7 @@ def _findings(ctx: Context) -> Iterator[Finding]:
     yield from cpu_findings(table, state.cpu, state.identity.kernel)
     yield from tuned_findings(state.tuned, table, ctx.spec.hugepages)
     yield from slice_findings(table, sets, state.systemd, pinned)
+    yield from irqbalance_findings(table, sets, state.irq.irqbalance)
     yield from _foreign(ctx)
     yield from _not_effective(ctx)
 
@@ -74,6 +76,8 @@ def _foreign(ctx: Context) -> Iterator[Finding]:
             if same_name(word, wish.arg) and not known:
                 message = f"{word} is on the command line already, and not by reconcile"
                 hint = f'write absent_kernel_args = ["{word}"] in [boot], or remove it by hand'
+                if word in ctx.state.tuned.cmdline.split():
+                    hint = "TuneD puts it there: tuned-adm profile virtual-host takes it away"
                 yield refuse("kernel-arg-conflict", wish.because, message, hint)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from backends.cpu import CpuState, observe_cpus
 from backends.memory import MemoryState, observe_memory
+from reconciler.budget.board import Board
 from reconciler.budget.demand import VmDemand, demands
 from reconciler.budget.sets import cpu_sets
-from reconciler.budget.vm_checks import Board
 from reconciler.model import Finding
 from specs.cpu import Cpu
 from specs.hugepages import Hugepages

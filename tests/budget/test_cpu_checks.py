@@ -131,3 +131,14 @@ def test_where_no_cpus_are_known_only_what_needs_them_is_refused() -> None:
 )
 def test_old_kernels(release: str, old: bool) -> None:
     assert codes(kernel_age(release)) == (["warn kernel-too-old host"] if old else [])
+
+
+def test_without_cpus_to_be_seen_the_reserved_ones_must_be_declared() -> None:
+    nothing = observe_cpus(MapReader({}))
+    table = cpu_table(isolated="2-3", slices=True, irq_affinity=True)
+    assert codes(cpu_findings(table, nothing, "")) == [
+        "refuse cpu-out-of-range cpu.irq_affinity",
+        "refuse cpu-out-of-range cpu.slices",
+    ]
+    said = cpu_table(isolated="2-3", reserved="0-1", slices=True, irq_affinity=True)
+    assert not list(cpu_findings(said, nothing, ""))

@@ -67,6 +67,33 @@ def test_more_than_a_node_has() -> None:
     assert finding.hint == "write count = 60 or less"
 
 
+def test_pools_of_other_sizes_count_on_their_node_too() -> None:
+    files = machine()
+    files[f"{NODES}/node1/hugepages/hugepages-2048kB/nr_hugepages"] = "10240\n"
+    reader = MapReader(files)
+    pools = ({"size": "1G", "count": 45, "node": n} for n in (0, 1))
+    (finding,) = memory_findings(pages_table(*pools), observe_memory(reader), observe_cpus(reader))
+    assert "45G of huge pages besides 20G in pools of other sizes" in finding.message
+    assert finding.where == "hugepages.pages[1]"
+    assert finding.hint == "write count = 40 or less"
+
+
+def test_sizes_of_an_x86_cpu_are_known_without_its_pools() -> None:
+    table = pages_table({"size": "1G", "count": 1}, {"size": "32M", "count": 1})
+    for flags, said in (("pse pdpe1gb", "write one of 2M, 1G"), ("pse", "write one of 2M")):
+        reader = MapReader({"/proc/cpuinfo": f"vendor_id : x\nflags : {flags}\n"})
+        findings = list(memory_findings(table, observe_memory(reader), observe_cpus(reader)))
+        assert len(findings) == (1 if "1G" in said else 2)
+        assert findings[-1].hint == said
+
+
+def test_a_node_that_is_not_there_is_known_without_its_memory() -> None:
+    reader = MapReader({f"{NODES}/node0/cpulist": "0-3\n"})
+    table = pages_table({"size": "2M", "count": 1, "node": 1})
+    findings = memory_findings(table, observe_memory(reader), observe_cpus(reader))
+    assert codes(findings) == ["refuse hugepages-node hugepages.pages[0].node"]
+
+
 def test_nodes_that_are_not_there_or_have_no_memory() -> None:
     files = machine()
     files[f"{NODES}/node1/meminfo"] = "Node 1 MemTotal: 0 kB\n"

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from backends.hugepage_writers import Writer, observe_writers
+from backends.irq import Irqbalance
 from backends.systemd import observe_systemd
-from backends.tuned import TunedState
-from reconciler.budget.placement_checks import slice_findings, tuned_findings, writer_findings
+from reconciler.budget.placement_checks import (
+    irqbalance_findings,
+    slice_findings,
+    writer_findings,
+)
 from reconciler.budget.sets import cpu_sets
 from specs.values import CpuSet
 from tests.budget.hosts import codes, cpu_table, host, pages_table
 from tests.topology.maps import MapReader
 
 PAGES = pages_table({"size": "1G", "count": 1})
-
-
-def test_tuned_with_arguments_of_its_own() -> None:
-    tuned = TunedState("cpu-partitioning", "nohz=on isolcpus=2-3 hugepagesz=1G hugepages=4")
-    findings = list(tuned_findings(tuned, cpu_table(isolated="2-3"), PAGES))
-    assert codes(findings) == ["warn tuned-conflict cpu", "warn tuned-conflict hugepages"]
-    assert "cpu-partitioning puts isolcpus=2-3 on" in findings[0].message
-    assert not list(tuned_findings(tuned, cpu_table(), pages_table()))
-    harmless = TunedState("virtual-host", "")
-    assert not list(tuned_findings(harmless, cpu_table(isolated="2-3"), PAGES))
 
 
 def test_systemd_settings_that_stand_in_the_way() -> None:
@@ -60,3 +54,23 @@ def test_other_files_that_set_pools() -> None:
     assert writers[0] == Writer("/etc/sysctl.d/80-huge.conf", "vm.nr_hugepages = 512")
     assert codes(writer_findings(PAGES, writers)) == ["warn hugepages-writer hugepages.pages"] * 3
     assert not list(writer_findings(pages_table(), writers))
+
+
+def test_irqbalance_that_is_told_of_other_cpus_only() -> None:
+    cpus, _ = host()
+    table = cpu_table(isolated="2-3")
+    sets = cpu_sets(table, cpus)
+    told = Irqbalance(installed=True, banned=CpuSet((2,)))
+    (finding,) = irqbalance_findings(table, sets, told)
+    assert codes([finding]) == ["warn irqbalance-conflict cpu.isolated"]
+    assert finding.message == (
+        "irqbalance is told to spare only CPU 2: it moves interrupts to isolated CPU 3"
+    )
+    for quiet in (
+        Irqbalance(installed=True, banned=None),
+        Irqbalance(installed=False, banned=CpuSet((2,))),
+        Irqbalance(installed=True, banned=CpuSet((2, 3))),
+    ):
+        assert not list(irqbalance_findings(table, sets, quiet))
+    ours = cpu_table(isolated="2-3", irq_affinity=True)
+    assert not list(irqbalance_findings(ours, sets, told))

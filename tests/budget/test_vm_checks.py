@@ -6,16 +6,19 @@ from typing import Any
 
 from backends.cpu import observe_cpus
 from backends.memory import observe_memory
+from reconciler.budget.board import Board
 from reconciler.budget.demand import Present, demand
+from reconciler.budget.host_memory import host_memory_findings, memory_left_kib
 from reconciler.budget.page_demand import demand_findings, supply
 from reconciler.budget.pages import targets
 from reconciler.budget.sets import cpu_sets
-from reconciler.budget.vm_checks import Board, vm_findings
+from reconciler.budget.vm_checks import vm_findings
 from reconciler.model import Finding
 from specs.hugepages import Hugepages
+from specs.record import replace
 from specs.values import CpuSet, PageSize
 from specs.vm import Vm
-from tests.budget.hosts import asked, board, codes, cpu_table, host, pages_table, vm
+from tests.budget.hosts import GIB, asked, board, codes, cpu_table, host, pages_table, vm
 from tests.topology.maps import CPU, MapReader, machine
 
 ISOLATED, RESERVED = "2-7,10-15", "0-1,8-9"
@@ -65,8 +68,28 @@ def test_one_vm_twice_on_one_cpu_and_qemu_among_the_vcpus() -> None:
     assert findings[1].hint == 'write "1"'
 
 
-def test_floating_over_a_set_is_no_overlap() -> None:
-    assert found(vm("a", ["2-3,10-11", "2-3,10-11"])) == []
+def test_floating_over_a_set_is_no_overlap_but_nothing_balances_there() -> None:
+    (finding,) = found(vm("a", ["2-3,10-11", "2-3,10-11"]))
+    assert codes([finding]) == ["warn unpinned vm[0].cputune.vcpupin"]
+    assert finding.message == (
+        "2 of the vCPUs of a may float over the isolated 2-3,10-11, where the scheduler does not "
+        "balance: they can end up on one CPU together"
+    )
+    assert finding.hint == 'write vcpupin = ["2", "10"]'
+    balanced = replace(board(ISOLATED, RESERVED), balanced=True)
+    assert list(vm_findings(asked(vm("a", ["2-3,10-11", "2-3,10-11"])), balanced)) == []
+
+
+def test_qemu_of_one_vm_among_the_vcpus_of_another() -> None:
+    loud = vm("b", ["3", "11"], cputune={"iothreadpin": ["0-2"], "emulatorpin": "10"})
+    findings = found(vm("a", ["2", "10"]), loud)
+    assert codes(findings) == [
+        "warn pin-overlap vm[1].cputune.emulatorpin",
+        "warn pin-overlap vm[1].cputune.iothreadpin[0]",
+    ]
+    assert findings[0].hint == "pin them to reserved CPUs"
+    assert findings[1].message == "QEMU's own threads of b share CPU 2 with vCPUs of a"
+    assert findings[1].hint == 'write "0-1"'
 
 
 def test_two_vms_on_the_threads_of_one_core() -> None:
@@ -87,6 +110,28 @@ def test_suggestions_leave_the_cpus_of_other_vms_alone() -> None:
     assert [f.hint for f in findings] == ['write vcpupin = ["3", "11"]']
 
 
+def test_what_several_vms_are_advised_can_be_written_down_together() -> None:
+    many = [vm(f"vm{i}", vcpu=4, devices=["gpu"]) for i in range(4)]
+    hints = [f.hint for f in found(*many, gpu=0)]
+    assert hints == [
+        'write vcpupin = ["2", "10", "3", "11"]',
+        'write vcpupin = ["4", "12", "5", "13"]',
+        'write vcpupin = ["6", "14", "7", "15"]',
+        "",
+    ]
+
+
+def test_without_a_number_of_vcpus_the_number_is_asked_for() -> None:
+    (finding,) = found(vm("a"))
+    assert finding.hint.startswith("write vcpu = N")
+
+
+def test_two_vms_on_one_cpu_get_others() -> None:
+    findings = found(vm("a", ["2", "10"]), vm("b", ["2", "10"]))
+    assert codes(findings) == ["warn pin-overlap vm[1].cputune.vcpupin"]
+    assert findings[0].hint.startswith('write vcpupin = ["3", "11"], unless')
+
+
 def test_a_vm_whose_last_vcpus_float() -> None:
     (finding,) = found(vm("a", ["2", "10"], vcpu=4))
     assert finding.message.startswith("from vCPU 2 on a is not pinned, while CPUs 2-7,10-15 are")
@@ -100,7 +145,49 @@ def test_device_vcpus_and_memory_on_different_nodes() -> None:
         "a: device gpu is on node 1, its vCPUs on node 0 (distance 21); "
         "device gpu is on node 1, its memory on node 0 (distance 21)"
     )
+    numatune = 'numatune = { mode = "strict", nodeset = "1" }'
+    assert finding.hint == f'write vcpupin = ["4", "12"] and {numatune}'
+
+
+def test_memory_away_from_a_device_that_its_vcpus_are_near() -> None:
+    near = vm("a", ["4", "12"], devices=["gpu"], memory={"numatune": {"nodeset": "0"}})
+    (finding,) = found(near, gpu=1)
+    assert finding.hint == 'write numatune = { mode = "strict", nodeset = "1" }'
+
+
+def test_devices_of_two_nodes_cannot_be_put_right_by_pins() -> None:
+    (finding,) = found(vm("a", ["2", "10"], devices=["gpu", "nic"]), gpu=0, nic=1)
+    assert finding.message == "a: device nic is on node 1, its vCPUs on node 0 (distance 21)"
+    assert finding.hint.startswith("no node is near to all of them: take devices of one node")
+
+
+def test_a_node_without_free_cpus_is_named_instead_of_remote_pins() -> None:
+    holder = vm("b", ["4", "12", "5", "13", "6", "14", "7", "15"])
+    (finding,) = found(vm("a", ["2", "10"], devices=["gpu"]), holder, gpu=1)
+    assert finding.hint == "write vcpupin with CPUs of node 1"
+
+
+def on_pages(*nodes: int, **keys: Any) -> list[Finding]:
+    """A VM on node 0 with huge pages that only these nodes have."""
+    pages = pages_table(*({"size": "1G", "count": 16, "node": n} for n in nodes))
+    here = replace(board(ISOLATED, RESERVED), pages=targets(pages))
+    return list(vm_findings(asked(big("a", cputune={"vcpupin": ["2", "10"]}, **keys), gpu=0), here))
+
+
+def test_huge_pages_of_another_node_are_remote_memory() -> None:
+    (finding,) = on_pages(1)
+    assert finding.message == "a: its vCPUs are on node 0, its huge pages on node 1 (distance 21)"
     assert finding.hint == 'write vcpupin = ["4", "12"]'
+    (finding,) = on_pages(1, devices=["gpu"])
+    assert finding.hint == "write node = 0 in [[hugepages.pages]]"
+    assert on_pages(0, 1) == []
+
+
+def test_memory_of_a_node_that_is_not_there() -> None:
+    (finding,) = found(vm("a", ["2", "10"], memory={"numatune": {"nodeset": "0,7"}}))
+    assert codes([finding]) == ["refuse vm-numa-node vm[0].memory.numatune"]
+    assert finding.message == "a wants memory of node 7; this host has memory on node 0, 1"
+    assert finding.hint == 'write nodeset = "0"'
 
 
 def test_memory_away_from_the_vcpus() -> None:
@@ -129,6 +216,40 @@ def test_many_vms_are_no_work() -> None:
     large = board("16-2047", "0-15", nodes=8, cores=128, threads=2)
     many = [vm(f"vm{i}", [str(cpu) for cpu in range(16 + i, 32 + i)]) for i in range(60)]
     assert list(vm_findings(asked(*many), large))
+
+
+# -- memory
+
+
+def plain(name: str, size: str, **keys: Any) -> Vm:
+    return vm(name, memory={"size": size}, **keys)
+
+
+def memory_codes(*vms: Vm, count: int = 64) -> list[str]:
+    _, memory = host()
+    wanted = targets(pages_table({"size": "1G", "count": count}))
+    return codes(host_memory_findings(asked(*vms), wanted, memory))
+
+
+def test_vms_in_ordinary_memory_against_what_pages_and_host_leave() -> None:
+    assert memory_left_kib((), host()[1]) == 128 * GIB - 128 * GIB // 10
+    large, larger = plain("a", "30G", autostart=True), plain("b", "60G")
+    assert memory_codes(large, plain("b", "20G", autostart=True)) == []
+    assert memory_codes(large, larger) == ["warn vm-exceeds-memory vm[1].memory"]
+    together = memory_codes(large, plain("b", "30G", autostart=True))
+    assert together == ["warn vm-exceeds-memory vm[1].memory"]
+    assert memory_codes(plain("a", "1G"), count=128) == ["warn vm-exceeds-memory vm[0].memory"]
+    nothing = observe_memory(MapReader({}))
+    assert not list(host_memory_findings(asked(larger), (), nothing))
+
+
+def test_a_device_pins_all_of_the_memory() -> None:
+    _, memory = host()
+    (finding,) = host_memory_findings(asked(plain("a", "120G", devices=["gpu"])), (), memory)
+    assert (
+        finding.message
+        == "a has 120G; huge pages and the host leave 115.2G; a device pins all of it"
+    )
 
 
 # -- hugepages

@@ -112,6 +112,24 @@ def test_growth_that_memory_cannot_give_now_is_refused_with_a_way_out() -> None:
     assert result.changes == ()
 
 
+def test_growth_that_one_node_cannot_give_now_is_refused_too() -> None:
+    node = f"Node 1 MemTotal: {64 * GIB} kB\nNode 1 MemFree: {5 * GIB} kB\n"
+    host = bench({f"{NODES}/node1/meminfo": node + f"Node 1 Inactive(file): {GIB} kB\n"})
+    (finding,) = refusals(host.plan(**pages({"size": "2M", "count": 2048, "node": 1})))
+    assert finding.message == "growing the pool of 2M on node 1 now takes 4G; 2.8G are free"
+    assert host.plan(**pages({"size": "2M", "count": 1024, "node": 1})).changes
+
+
+def test_a_node_is_not_shrunk_below_what_is_promised_to_somebody() -> None:
+    base = POOL.format(2048)
+    own = f"{NODES}/node1/hugepages/hugepages-2048kB/"
+    host = bench({TOTAL: "64\n", base + "free_hugepages": "64\n", base + "resv_hugepages": "50\n"})
+    host.files |= {own + "nr_hugepages": "40\n", own + "free_hugepages": "40\n"}
+    (finding,) = refusals(host.plan(**pages({"size": "2M", "count": 20, "node": 1})))
+    assert finding.message == "50 pages of 2M are in use, more than the 44 that are to stay"
+    assert host.plan(**pages({"size": "2M", "count": 30, "node": 1})).changes
+
+
 def test_pages_at_boot_wait_for_the_reboot() -> None:
     host = bench()
     table = pages({"size": "1G", "count": 4, "boot": True})
@@ -125,6 +143,15 @@ def test_a_boot_that_gave_too_few_is_told_of_and_mended() -> None:
     result = host.plan(**pages({"size": "1G", "count": 4}))
     assert "warn hugepages-short hugepages.pages[0]" in codes(result.findings)
     assert "hugepages:1G" in [c.id for c in result.changes]
+
+
+def test_a_boot_that_gave_too_few_holds_nothing_up_where_memory_is_gone() -> None:
+    info = f"MemTotal: {128 * GIB} kB\nMemAvailable: {7 * GIB} kB\nHugepagesize: 2048 kB\n"
+    host = bench({"/proc/cmdline": "hugepagesz=1G hugepages=100\n", "/proc/meminfo": info})
+    host.files[POOL.format(1048576) + "nr_hugepages"] = "90\n"
+    result = host.plan(**pages({"size": "1G", "count": 100}))
+    assert codes(result.findings) == ["warn hugepages-short hugepages.pages[0]"]
+    assert "hugepages:1G" not in [c.id for c in result.changes]
 
 
 def test_pools_without_an_argument_come_back_by_tmpfiles() -> None:
