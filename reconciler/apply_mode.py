@@ -174,7 +174,7 @@ def _print(plan: Plan, outcome: Outcome | None, args: argparse.Namespace) -> Non
         reboot = any(p.effective is Effective.REBOOT for p in plan.pending)
         sys.stdout.write(dumps({**to_json(plan, outcome), "reboot_required": reboot}))
     elif args.format == "markdown":
-        sys.stdout.write(markdown(plan, outcome))
+        sys.stdout.write(markdown(plan, outcome, verbose=args.verbose))
     else:
         style = for_stream(sys.stdout, no_colour=args.no_color)
         width = columns(sys.stdout)

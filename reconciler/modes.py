@@ -93,7 +93,7 @@ def show(plan: Plan, args: argparse.Namespace) -> None:
     elif args.format == "markdown":
         from reconciler.render.plan_markdown import markdown
 
-        sys.stdout.write(markdown(plan))
+        sys.stdout.write(markdown(plan, verbose=args.verbose))
     else:
         from reconciler.render.plan_text import text
         from reconciler.render.style import columns, for_stream

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 from backends.formats.cmdline import join, tokens
+from backends.steps import DefineDomain
 from reconciler.budget.words import size
 from reconciler.inspection.model import BootPart, Inspection, PciPart, PoolPart, VmPart
+from reconciler.inspection.vms import defined
 from reconciler.model import Change, Plan
 from specs.hugepages import Hugepages
 from specs.spec import HostSpec
@@ -17,11 +19,12 @@ def after(found: Inspection, plan: Plan, spec: HostSpec) -> Inspection:
     """The document of the same host after the plan. A refused plan changes nothing."""
     if plan.refusals(strict=False):
         return found
-    changes = {
-        "pci": _functions(found, plan),
+    vms = _vms(found, plan, spec)
+    changes: dict[str, object] = {
+        "vms": vms,
+        "pci": _functions(found, plan, vms),
         "boot": _boot(found.boot, plan),
         "hugepages": _pools(found, spec.hugepages),
-        "vms": _vms(found, plan, spec),
     }
     if spec.cpu.isolated:
         isolated = str(spec.cpu.isolated)
@@ -33,7 +36,7 @@ def after(found: Inspection, plan: Plan, spec: HostSpec) -> Inspection:
 # --- devices ------------------------------------------------------------------------------------
 
 
-def _functions(found: Inspection, plan: Plan) -> tuple[PciPart, ...]:
+def _functions(found: Inspection, plan: Plan, vms: Sequence[VmPart]) -> tuple[PciPart, ...]:
     drivers = {
         c.object: c.after for c in plan.changes if c.kind == "driver" and c.field == "driver"
     }
@@ -43,19 +46,23 @@ def _functions(found: Inspection, plan: Plan) -> tuple[PciPart, ...]:
             given = pending.configured
             drivers.setdefault(pending.object, None if given == "no driver" else given)
     virtual = {c.object: c.after for c in plan.changes if c.kind == "sriov"}
-    return tuple(_function(f, drivers, virtual) for f in found.pci)
+    return tuple(_function(f, drivers, virtual, vms) for f in found.pci)
 
 
 def _function(
-    function: PciPart, drivers: Mapping[str, str | None], virtual: Mapping[str, object]
+    function: PciPart,
+    drivers: Mapping[str, str | None],
+    virtual: Mapping[str, object],
+    vms: Sequence[VmPart],
 ) -> PciPart:
-    update: dict[str, object] = {}
+    takers = tuple(vm.name for vm in vms if function.address in vm.devices)
+    update: dict[str, object] = {"vms": takers}
     if function.address in drivers:
         update["driver"] = drivers[function.address]
     number = virtual.get(function.address)
     if function.sriov is not None and isinstance(number, int):
         update["sriov"] = function.sriov.model_copy(update={"enabled": number})
-    return function.model_copy(update=update) if update else function
+    return function.model_copy(update=update)
 
 
 # --- boot ---------------------------------------------------------------------------------------
@@ -134,46 +141,40 @@ def _huge(found: Inspection, node: int) -> int:
 
 
 def _vms(found: Inspection, plan: Plan, spec: HostSpec) -> tuple[VmPart, ...]:
-    wanted = {vm.name: vm for vm in spec.vm}
-    kept = [_vm(vm, wanted[vm.name], spec) if vm.name in wanted else vm for vm in found.vms]
-    known = {vm.name for vm in found.vms}
-    new = [_vm(_blank(vm), vm, spec) for vm in spec.vm if vm.name not in known]
-    return (*kept, *new)
+    """As the plan defines them; as the spec says where the plan leaves libvirt out."""
+    steps = (step for change in plan.changes for step in change.steps)
+    defines = {step.domain: step for step in steps if isinstance(step, DefineDomain)}
+    known = {vm.name: vm for vm in found.vms}
+    names = [*known, *(name for name in defines if name not in known)]
+    then = (_defined(known.get(name) or _blank(name), defines.get(name)) for name in names)
+    left_out = [] if found.libvirt.available else [v for v in spec.vm if v.name not in names]
+    return (*(vm for vm in then if vm is not None), *(_declared(vm, spec) for vm in left_out))
 
 
-def _blank(vm: Vm) -> VmPart:
-    return VmPart(
-        name=vm.name,
-        uuid="",
-        state="declared",
-        autostart=False,
-        persistent=True,
-        vcpus=None,
-        vcpupin=(),
-        emulatorpin="",
-        memory="",
-        hugepages="",
-        numatune="",
-        devices=(),
-    )
+def _defined(vm: VmPart, step: DefineDomain | None) -> VmPart | None:
+    """None where the definition goes."""
+    if step is None:
+        return vm
+    if step.xml is None:
+        return None
+    then = defined(vm, step.xml)
+    return then if step.autostart is None else then.model_copy(update={"autostart": step.autostart})
 
 
-def _vm(now: VmPart, wanted: Vm, spec: HostSpec) -> VmPart:
-    return now.model_copy(update=dict(_declared(now, wanted, spec)))
+def _blank(name: str) -> VmPart:
+    return VmPart(name=name, uuid="", state="declared", autostart=False, persistent=True)
 
 
-def _declared(now: VmPart, wanted: Vm, spec: HostSpec) -> Iterator[tuple[str, object]]:
-    if wanted.autostart is not None:
-        yield "autostart", wanted.autostart
-    if wanted.vcpu or not now.vcpus:
-        yield "vcpus", wanted.vcpu or len(wanted.cputune.vcpupin) or now.vcpus
-    if wanted.cputune.vcpupin:
-        yield "vcpupin", tuple(str(pin) for pin in wanted.cputune.vcpupin)
-    if wanted.cputune.emulatorpin is not None:
-        yield "emulatorpin", str(wanted.cputune.emulatorpin)
-    if wanted.memory.size is not None:
-        yield "memory", size(wanted.memory.size.kib)
-    if wanted.memory.hugepages is not None:
-        yield "hugepages", str(wanted.memory.hugepages)
-    given = {str(d.address) for d in spec.device if d.name in wanted.devices and d.address}
-    yield "devices", (*now.devices, *sorted(given - set(now.devices)))
+def _declared(wanted: Vm, spec: HostSpec) -> VmPart:
+    pins, memory = wanted.cputune.vcpupin, wanted.memory
+    given = (str(d.address) for d in spec.device if d.name in wanted.devices and d.address)
+    said: dict[str, object] = {
+        "autostart": bool(wanted.autostart),
+        "vcpus": wanted.vcpu or len(pins) or None,
+        "vcpupin": tuple(map(str, pins)),
+        "emulatorpin": str(wanted.cputune.emulatorpin or ""),
+        "memory": size(memory.size.kib) if memory.size else "",
+        "hugepages": str(memory.hugepages or ""),
+        "devices": tuple(sorted(given)),
+    }
+    return _blank(wanted.name).model_copy(update=said)

@@ -27,7 +27,8 @@ from reconciler.plan import iommu_word
 
 def inspect(state: HostState) -> Inspection:
     """What a host is. Pure: nothing is read."""
-    pci = functions(state)
+    machines = vms(state)
+    pci = functions(state, machines)
     return Inspection(
         format_version=1,
         tool_version=__version__,
@@ -44,7 +45,7 @@ def inspect(state: HostState) -> Inspection:
             message=state.libvirt.message,
             version=state.libvirt.version,
         ),
-        vms=vms(state),
+        vms=machines,
     )
 
 

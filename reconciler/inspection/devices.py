@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from backends.iommu import diagnose
 from backends.pci import PciFunction
 from backends.pci_classes import class_name
-from reconciler.inspection.model import PciPart, SriovPart, Verdict
+from reconciler.inspection.model import PciPart, SriovPart, Verdict, VmPart
 from reconciler.model import Finding, Severity
 from reconciler.observe import HostState
 from reconciler.passthrough import safety
@@ -15,12 +15,14 @@ from reconciler.passthrough.select import Selection
 from specs.device import Device
 
 
-def functions(state: HostState) -> tuple[PciPart, ...]:
-    """Every function of the host."""
-    return tuple(_part(state, f, verdict(state, f)) for f in state.pci)
+def functions(state: HostState, vms: Sequence[VmPart] = ()) -> tuple[PciPart, ...]:
+    """Every function of the host; ``vms`` tell who has one."""
+    return tuple(_part(state, f, verdict(state, f), vms) for f in state.pci)
 
 
-def _part(state: HostState, function: PciFunction, found: Verdict) -> PciPart:
+def _part(
+    state: HostState, function: PciFunction, found: Verdict, vms: Sequence[VmPart]
+) -> PciPart:
     parents = function.parents
     return PciPart(
         address=str(function.address),
@@ -41,6 +43,7 @@ def _part(state: HostState, function: PciFunction, found: Verdict) -> PciPart:
         sriov=_sriov(function),
         physical_function=str(function.physfn) if function.physfn else None,
         interfaces=function.interfaces,
+        vms=tuple(vm.name for vm in vms if str(function.address) in vm.devices),
         assignable=found,
     )
 

@@ -85,6 +85,7 @@ class PciPart(Part):
     sriov: SriovPart | None = Field(description="null: it has no SR-IOV.")
     physical_function: str | None = Field(description="The function that this VF belongs to.")
     interfaces: tuple[str, ...] = Field(description="Network interfaces on it.")
+    vms: tuple[str, ...] = Field(description="VMs whose definition has it.")
     assignable: Verdict = Field(description="Whether a VM can have it.")
 
 
@@ -178,13 +179,17 @@ class VmPart(Part):
     state: str = Field(description="running, paused, shut off or other.")
     autostart: bool = Field(description="Starts with the host.")
     persistent: bool = Field(description="false: it is gone when it stops.")
-    vcpus: int | None = Field(description="Number of vCPUs.")
-    vcpupin: tuple[str, ...] = Field(description="CPUs of each vCPU, empty where not pinned.")
-    emulatorpin: str = Field(description="CPUs of QEMU's own threads.")
-    memory: str = Field(description="Memory, such as 16G.")
-    hugepages: str = Field(description="Page size, empty without huge pages.")
-    numatune: str = Field(description="Where its memory comes from, empty if not bound.")
-    devices: tuple[str, ...] = Field(description="PCI functions that it gets.")
+    vcpus: int | None = Field(default=None, description="Number of vCPUs.")
+    vcpupin: tuple[str, ...] = Field(
+        default=(), description="CPUs of each vCPU, empty where not pinned."
+    )
+    emulatorpin: str = Field(default="", description="CPUs of QEMU's own threads.")
+    memory: str = Field(default="", description="Memory, such as 16G.")
+    hugepages: str = Field(default="", description="Page size, empty without huge pages.")
+    numatune: str = Field(
+        default="", description="Where its memory comes from, empty if not bound."
+    )
+    devices: tuple[str, ...] = Field(default=(), description="PCI functions that it gets.")
 
     @property
     def pinned(self) -> CpuSet:

@@ -29,24 +29,32 @@ class _Definition(Record):
 
 
 def _vm(domain: DomainState) -> VmPart:
-    found = _read(domain.inactive or domain.live or "")
-    vcpus = int(found.text("vcpu") or 0) or None
-    pins = dict(_pairs(found.text("vcpupin")))
-    memory = dict(_pairs(found.text("numatune")))
-    return VmPart(
+    named = VmPart(
         name=domain.name,
         uuid=domain.uuid,
         state=domain.state,
         autostart=domain.autostart,
         persistent=domain.persistent,
-        vcpus=vcpus,
-        vcpupin=tuple(pins.get(str(n), "") for n in range(vcpus or 0)) if pins else (),
-        emulatorpin=found.text("emulatorpin"),
-        memory=found.text("memory"),
-        hugepages=found.text("hugepages"),
-        numatune=" ".join(memory.get(key, "") for key in ("mode", "nodeset")).strip(),
-        devices=found.devices,
     )
+    return defined(named, domain.inactive or domain.live or "")
+
+
+def defined(vm: VmPart, xml: str) -> VmPart:
+    """The VM with what a definition says of it."""
+    found = _read(xml)
+    vcpus = int(found.text("vcpu") or 0) or None
+    pins = dict(_pairs(found.text("vcpupin")))
+    memory = dict(_pairs(found.text("numatune")))
+    said: dict[str, object] = {
+        "vcpus": vcpus,
+        "vcpupin": tuple(pins.get(str(n), "") for n in range(vcpus or 0)) if pins else (),
+        "emulatorpin": found.text("emulatorpin"),
+        "memory": found.text("memory"),
+        "hugepages": found.text("hugepages"),
+        "numatune": " ".join(memory.get(key, "") for key in ("mode", "nodeset")).strip(),
+        "devices": found.devices,
+    }
+    return vm.model_copy(update=said)
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:

@@ -45,6 +45,8 @@ def facts(function: PciPart) -> str:
         words.append(f"{function.sriov.enabled} of {function.sriov.total} VFs")
     if function.physical_function:
         words.append(f"VF of {function.physical_function}")
+    if function.vms:
+        words.append(f"VM {', '.join(function.vms)}")
     if function.used_for:
         words.append(f"used for {', '.join(function.used_for)}")
     return ", ".join(words)

@@ -2,49 +2,123 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
+
 from reconciler.apply import Outcome
-from reconciler.model import Change, Plan
+from reconciler.budget.words import count
+from reconciler.model import Change, Finding, Pending, Plan, Severity
+from reconciler.render.diff import diff
 from reconciler.render.markdown import cell, code
-from reconciler.render.plan_words import WHEN, chapters, closing, field, labelled, value, what
+from reconciler.render.plan_words import (
+    FINDING_WORDS,
+    WAITS,
+    WHEN,
+    awaited,
+    chapters,
+    closing,
+    details,
+    field,
+    labelled,
+    named,
+    value,
+    waiting,
+    what,
+    why,
+)
+from reconciler.render.style import Style
+
+_SIGNS = {Severity.REFUSE: "⛔", Severity.WARN: "⚠️", Severity.NOTE: "ℹ️"}
+_RESULTS = {"done": "✅", "failed": "❌", "skipped": "⏭️"}
 
 
-def markdown(plan: Plan, outcome: Outcome | None = None) -> str:
-    """Headline, findings, a table of changes a chapter, what waits; nothing in it is active."""
-    lines = [f"### Plan for {cell(plan.host.get('hostname') or 'this host')}", "", closing(plan)]
-    if plan.findings:
-        lines += ["", "| | code | where | message |", "|---|---|---|---|"]
-        lines += [
-            f"| {f.severity.value} | `{f.code}` | {cell(labelled(plan, f.where))} "
-            f"| {cell(f.message)}{' → ' + cell(f.hint) if f.hint else ''} |"
-            for f in plan.findings
-        ]
+def markdown(plan: Plan, outcome: Outcome | None = None, *, verbose: bool = False) -> str:
+    """Headline, findings, a table of changes a chapter, what waits; nothing in it is active.
+
+    ``verbose`` adds the diffs of the files, folded.
+    """
+    title = "Plan for" if outcome is None else "Applied to"
+    lines = [f"### {title} {cell(plan.host.get('hostname') or 'this host')}", ""]
+    lines += [f"**{cell(closing(plan))}**"]
+    lines += _findings(plan)
     for name, changes in chapters(plan):
-        lines += ["", f"#### {name}", "", "| what | before | after | when | because |"]
-        lines += ["|---|---|---|---|---|"]
+        lines += ["", f"#### {name}", "", *_table("what", "change", "when", "because")]
         lines += [_row(plan, change, outcome) for change in changes]
-    if plan.pending:
-        lines += [
-            "",
-            "#### Waiting",
-            "",
-            "| what | configured | running | for |",
-            "|---|---|---|---|",
-        ]
-        lines += [
-            f"| {cell(p.object)} | {code(p.configured)} | {code(p.running)} | {p.effective.value} |"
-            for p in plan.pending
-        ]
+    lines += _waiting(plan, plan.pending if outcome else waiting(plan))
+    if verbose:
+        lines += _diffs(plan)
     return "\n".join(lines) + "\n"
 
 
+def _table(*heads: str) -> list[str]:
+    return [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+
+
+def _folded(title: str, lines: Sequence[str]) -> list[str]:
+    """Closed until somebody wants to see it."""
+    return ["", "<details>", f"<summary>{title}</summary>", "", *lines, "", "</details>"]
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+def _findings(plan: Plan) -> Iterator[str]:
+    notes = [f for f in plan.findings if f.severity is Severity.NOTE]
+    grave = [f for f in plan.findings if f not in notes]
+    if grave:
+        yield ""
+        yield from _finding_table(plan, grave)
+    if notes:
+        yield from _folded(count(len(notes), "note"), list(_finding_table(plan, notes)))
+
+
+def _finding_table(plan: Plan, findings: Sequence[Finding]) -> Iterator[str]:
+    yield from _table("", "code", "where", "message")
+    for f in findings:
+        word = f"{_SIGNS[f.severity]} {FINDING_WORDS[f.severity]}"
+        hint = f" → {cell(f.hint)}" if f.hint else ""
+        yield f"| {word} | `{f.code}` | {cell(labelled(plan, f.where))} | {cell(f.message)}{hint} |"
+
+
 def _row(plan: Plan, change: Change, outcome: Outcome | None) -> str:
-    result = f" ({outcome.results[change.id]})" if outcome else ""
-    name = f"{what(plan, change)} {field(change)}".strip()
-    cells = (_code(change.before), _code(change.after), WHEN[change.effective])
-    return (
-        f"| {cell(name)}{result} | {' | '.join(cells)} | {cell(labelled(plan, change.because))} |"
-    )
+    result = outcome.results[change.id] if outcome else ""
+    sign = f"{_RESULTS[result]} {result}: " if result else ""
+    error = outcome.errors.get(change.id, "") if outcome else ""
+    name = f"{sign}{cell(what(plan, change))}{f': {cell(error)}' if error else ''}"
+    because = cell(why(plan, change)) or "as each line says"
+    return f"| {name} | {_change(plan, change)} | {WHEN[change.effective]} | {because} |"
 
 
-def _code(found: object) -> str:
-    return code(found if found is None else value(found))
+def _change(plan: Plan, change: Change) -> str:
+    """What is different; the lines of a file, not its digest."""
+    if change.details:
+        lines = (
+            code(f"{sign} {line}") + (f" ({cell(reason)})" if reason else "")
+            for sign, line, reason in details(plan, change)
+        )
+        return "<br>".join(lines)
+    name = f"{cell(field(change))}: " if field(change) else ""
+    return f"{name}{code(value(change.before))} → {code(value(change.after))}"
+
+
+def _waiting(plan: Plan, pending: Sequence[Pending]) -> Iterator[str]:
+    if not pending:
+        return
+    yield from ("", "#### Waiting", "", *_table("what", "what is to come", "waits for"))
+    for p in pending:
+        yield f"| {cell(named(plan, p.object))} | {code(awaited(p))} | {WAITS[p.effective]} |"
+
+
+def _diffs(plan: Plan) -> Iterator[str]:
+    steps = (step for change in plan.changes for step in change.steps)
+    found = [lines for step in steps if (lines := diff(step, plan.contents, Style()))]
+    if found:
+        title = f"Diffs of {count(len(found), 'file')}"
+        yield from _folded(title, [line for lines in found for line in _fenced(lines)])
+
+
+def _fenced(lines: Sequence[str]) -> list[str]:
+    """A block that no line of it can end: its fence is longer than any inside (CommonMark 4.5)."""
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{fence}diff", *lines, fence]

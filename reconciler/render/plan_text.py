@@ -12,14 +12,18 @@ from reconciler.render.ending import ending
 from reconciler.render.plan_words import (
     FINDING_WORDS,
     WAITS,
-    WHEN,
+    awaited,
     chapters,
     closing,
+    details,
     field,
+    is_new,
     labelled,
     named,
     value,
+    waiting,
     what,
+    when_and_why,
 )
 from reconciler.render.style import Style, clean
 from reconciler.render.wrap import WIDTH, wrap
@@ -115,8 +119,7 @@ class _Page(msgspec.Struct):
         diffs = [diff(step, self.plan.contents, self.style) for step in steps]
         if not (any(diffs) and change.kind == "file"):
             self.lines += self._details(change) if change.details else self._difference(change)
-        because = f"{WHEN[change.effective]}, because {labelled(self.plan, change.because)}"
-        self.lines += self.wrapped(because, "      ", "dim")
+        self.lines += self.wrapped(when_and_why(self.plan, change), "      ", "dim")
         if self.outcome and change.id in self.outcome.errors:
             self.lines += self.wrapped(self.outcome.errors[change.id], "      ", "red")
         for step, lines in zip(steps, diffs, strict=True):
@@ -126,7 +129,7 @@ class _Page(msgspec.Struct):
     def _sign(self, change: Change) -> tuple[str, str]:
         if self.outcome:
             return _RESULTS[self.outcome.results[change.id]]
-        if change.before is None:
+        if is_new(self.plan, change):
             return "+", "green"
         return ("-", "red") if change.after is None else ("~", "yellow")
 
@@ -137,27 +140,22 @@ class _Page(msgspec.Struct):
 
     def _details(self, change: Change) -> list[str]:
         lines = []
-        several = len({because for _, _, because in change.details if because}) > 1
-        for mark, line, because in change.details:
+        for mark, line, why in details(self.plan, change):
             look = "green" if mark == "+" else "red"
-            why = f"   # {labelled(self.plan, because)}" if because and several else ""
-            lines += self.wrapped(f"{line}{why}", f"      {mark} ", look)
+            lines += self.wrapped(line + (f"   # {why}" if why else ""), f"      {mark} ", look)
         return lines
 
     def pending(self) -> None:
-        for effective in dict.fromkeys(p.effective for p in self.plan.pending):
+        shown = self.plan.pending if self.outcome else waiting(self.plan)
+        for effective in dict.fromkeys(p.effective for p in shown):
             self.lines += ["", self.style.paint(f"Waiting for {WAITS[effective]}", "bold")]
-            for item in self.plan.pending:
+            for item in shown:
                 if item.effective is effective:
                     self.lines += self._waiting(item)
 
     def _waiting(self, item: Pending) -> list[str]:
         lines = self.headed("…", "yellow", named(self.plan, item.object))
-        running, configured = item.running or "nothing", item.configured or "nothing"
-        if len(running) + len(configured) < self.width - 10:
-            return lines + self.wrapped(f"{running} → {configured}", "      ")
-        lines += self.wrapped(running, "      running:    ", "dim")
-        return lines + self.wrapped(configured, "      configured: ", "dim")
+        return lines + self.wrapped(awaited(item), "      ")
 
     def unchanged(self) -> None:
         if self.plan.unchanged:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from backends.formats.cmdline import join, tokens
 from reconciler.budget.words import count
-from reconciler.model import Change, Effective, Plan, Severity
+from reconciler.model import Change, Effective, Pending, Plan, Severity
+from reconciler.render.diff import domain_key
 from reconciler.render.names import short_name
 from reconciler.render.plan_json import summary
 
@@ -82,6 +84,53 @@ def labelled(plan: Plan, place: str) -> str:
 def field(change: Change) -> str:
     """The field, where it says something."""
     return "" if change.field in _PLAIN_FIELDS else change.field
+
+
+def is_new(plan: Plan, change: Change) -> bool:
+    """Whether the thing is not there yet. Of a domain only that is told which is declared."""
+    if change.kind == "domain" and plan.contents.get(domain_key(change.object)) is not None:
+        return False
+    return change.before is None
+
+
+def details(plan: Plan, change: Change) -> Iterator[tuple[str, str, str]]:
+    """Sign, line, and why: empty where it is why for the whole change, short where it is below."""
+    above = set(change.because.split(", "))
+    for sign, line, because in change.details:
+        parent = next((place for place in above if because.startswith(f"{place}.")), "")
+        reason = because[len(parent) + 1 :] if parent else labelled(plan, because)
+        said = above == {because} or line.partition(":")[0] == reason.rpartition(".")[2]
+        yield sign, line, "" if said else reason
+
+
+def when_and_why(plan: Plan, change: Change) -> str:
+    """``now, because device[0] (gpu)``; no reason where every line of the details has its own."""
+    reason = why(plan, change)
+    when = WHEN[change.effective]
+    return f"{when}, because {reason}" if reason else when
+
+
+def why(plan: Plan, change: Change) -> str:
+    """The reason for a change; empty where it is many things and every line has its own."""
+    reasons = {because for _, _, because in change.details}
+    told = len(reasons) > 1 and "" not in reasons and "," in change.because
+    return "" if told else labelled(plan, change.because)
+
+
+def waiting(plan: Plan) -> list[Pending]:
+    """What waits already; what the plan itself will make wait is among its changes."""
+    changing = {change.object for change in plan.changes}
+    return [item for item in plan.pending if item.object not in changing]
+
+
+def awaited(item: Pending) -> str:
+    """What is yet to come: of a command line only the arguments that do not run."""
+    running, configured = item.running or "nothing", item.configured or "nothing"
+    if item.object != "kernel-args":
+        return f"{running} → {configured}"
+    now = tokens(running)
+    missing = [word for word in tokens(configured) if word not in now]
+    return f"not running yet: {join(missing)}" if missing else f"now: {running}"
 
 
 def value(found: object) -> str:

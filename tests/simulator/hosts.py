@@ -22,10 +22,14 @@ PCI_IDS = """1002  Advanced Micro Devices, Inc. [AMD/ATI]
 1022  Advanced Micro Devices, Inc. [AMD]
 	1480  Starship/Matisse Root Complex
 	1483  Starship/Matisse GPP Bridge
+	148c  Starship USB 3.0 Host Controller
 	149c  Matisse USB 3.0 Host Controller
 10de  NVIDIA Corporation
 	228b  GA104 High Definition Audio Controller
+	24b0  GA104GL [RTX A4000]
 	2489  GA104 [GeForce RTX 3060 Ti Lite Hash Rate]
+1a03  ASPEED Technology, Inc.
+	2000  ASPEED Graphics Family
 144d  Samsung Electronics Co Ltd
 	a80a  NVMe SSD Controller PM9A1/PM9A3/980PRO
 8086  Intel Corporation
@@ -137,7 +141,8 @@ def _node(t: TreeBuilder, node: int, nodes: int, cores: int, gib: int) -> None:
                 t.write(f"{home}/hugepages-{size}kB/resv_hugepages", "0\n")
 
 
-def _system_disk(t: TreeBuilder, function: str) -> None:
+def system_disk(t: TreeBuilder, function: str) -> None:
+    """The function carries the root file system and the ESP."""
     disk = t.disk("nvme0n1", function, bus="nvme/nvme0")
     t.mount(t.partition(disk, 2), "/")
     t.mount(t.partition(disk, 1), "/boot/efi", "vfat")
@@ -163,7 +168,7 @@ def intel_workstation(t: TreeBuilder) -> None:
     t.default_route(t.nic("eno1", nic))
     t.function("0000:00:06.0", "0x060400", "8086:464d", driver="pcieport")
     port = "0000:00:06.0"
-    _system_disk(t, t.function("0000:02:00.0", "0x010802", "144d:a80a", driver="nvme", below=port))
+    system_disk(t, t.function("0000:02:00.0", "0x010802", "144d:a80a", driver="nvme", below=port))
 
 
 def amd_workstation(t: TreeBuilder) -> None:
@@ -199,7 +204,7 @@ def amd_workstation(t: TreeBuilder) -> None:
     nic = t.function("0000:05:00.0", "0x020000", "8086:1539", driver="igb", group=20)
     t.default_route(t.nic("enp5s0", nic))
     t.function("0000:0d:00.3", "0x0c0330", "1022:149c", driver="xhci_hcd", group=25)
-    _system_disk(t, t.function("0000:04:00.0", "0x010802", "144d:a80a", driver="nvme", group=19))
+    system_disk(t, t.function("0000:04:00.0", "0x010802", "144d:a80a", driver="nvme", group=19))
 
 
 def sriov_server(t: TreeBuilder) -> None:
@@ -226,7 +231,7 @@ def sriov_server(t: TreeBuilder) -> None:
             sriov_vf_device="154c",
         )
         t.nic(f"ens1f{port}", path, f"3c:fd:fe:00:00:0{port}")
-    _system_disk(
+    system_disk(
         t, t.function("0000:5e:00.0", "0x010802", "144d:a80a", driver="nvme", group=60, numa=0)
     )
 
@@ -236,7 +241,7 @@ def many_functions(t: TreeBuilder, count: int) -> None:
     debian(t, "many", "ffffffffffffffffffffffffffffffff", "quiet iommu=pt")
     cpus(t, 1, 4, "AuthenticAMD", "fpu svm pdpe1gb", 32)
     t.iommu(unit="ivhd0", table="IVRS")
-    _system_disk(t, t.function("0000:00:01.0", "0x010802", "144d:a80a", driver="nvme", group=0))
+    system_disk(t, t.function("0000:00:01.0", "0x010802", "144d:a80a", driver="nvme", group=0))
     for n in range(1, count):
         domain, rest = divmod(n, 2048)
         bus, slot = divmod(rest, 8)

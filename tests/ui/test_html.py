@@ -22,10 +22,12 @@ from specs.record import replace
 from specs.spec import HostSpec
 from tests.cli import run
 from tests.devices.planning import plan_on, state_of
-from tests.simulator.hosts import HOSTS, build
+from tests.simulator.examples import NAMES
+from tests.simulator.hosts import build
 
 REPO = Path(__file__).parents[2]
 VOID = {"meta", "br", "hr"}
+HTML = ("--format", "html")
 EVIL = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;"
 DOMAIN = """<domain><name>x</name><vcpu>2</vcpu><memory unit='GiB'>4</memory>
 <memoryBacking><hugepages/></memoryBacking>
@@ -71,7 +73,7 @@ def quiet(seen: Seen) -> None:
     assert not [key for key, _ in seen.attributes if key.startswith("on") or key in ("src", "href")]
 
 
-@pytest.mark.parametrize("name", sorted(HOSTS))
+@pytest.mark.parametrize("name", NAMES)
 def test_pages_are_whole_and_quiet(name: str) -> None:
     folder = REPO / "examples" / name
     shown = run("--inspect", "--state", folder / "capture.json", "--format", "html")
@@ -186,3 +188,19 @@ def test_text_comes_out_as_it_went_in(inside: str, attribute: str) -> None:
     shown = [c for c in inside if c.isprintable()]
     assert all(c in "".join(seen.words) for c in shown)
     assert [key for key, _ in seen.attributes] == ["title"]
+
+
+def test_before_and_after_of_a_host_with_vms() -> None:
+    """The definitions that the plan makes are what the picture shows."""
+    folder = REPO / "examples/vm-host"
+    ran = run("--plan", folder / "host.toml", "--state", folder / "capture.json", *HTML)
+    shown, text = ran.out, Seen(ran.out).text
+    assert shown.count('class="cpu vm0 changed"') == shown.count('class="cpu vm1 changed"') == 8
+    assert "CPU 8: cad-1 (before: the host)" in text
+    assert "CPU 4: isolated, no VM pinned (before: the host)" in text
+    assert "nouveau → vfio-pci · render" in text
+    assert "snd_hda_intel → vfio-pci · render" in text
+    assert shown.count('class="device vm0"') == 4  # of the VM that has its card: before and after
+    assert "16G in 16 huge pages of 1G (before: 0)" in text
+    assert "VM render" in text
+    assert text.index("Before") < text.index("NUMA node 0") < text.index("Virtual machines")

@@ -18,6 +18,7 @@ from reconciler.starter.trial import plan_of
 from tests.cli import Ran, run
 from tests.devices.planning import state_of
 from tests.goldens import check
+from tests.simulator.examples import NAMES
 from tests.simulator.hosts import HOSTS, build, many_functions
 from tests.simulator.tree import TreeBuilder
 
@@ -74,10 +75,15 @@ def test_planning_it_changes_nothing(name: str, tmp_path: Path) -> None:
     assert spec.out == run("--init", "--root", root).out
 
 
-@pytest.mark.parametrize("name", sorted(HOSTS))
-def test_a_capture_gives_the_same_spec(name: str) -> None:
-    spec = run("--init", "--state", REPO / "examples" / name / "capture.json")
+@pytest.mark.parametrize("name", NAMES)
+def test_of_a_capture_it_is_a_spec_that_changes_nothing(name: str, tmp_path: Path) -> None:
+    capture = REPO / "examples" / name / "capture.json"
+    spec = run("--init", "--state", capture)
     check(GOLDENS / f"{name}.toml", lasting(spec.out))
+    file = tmp_path / "host.toml"
+    file.write_text(spec.out)
+    found = run("--plan", file, "--state", capture, "--detailed-exitcode")
+    assert (found.code, found.err) == (0, ""), found.out
 
 
 def test_editors_find_the_schema() -> None:

@@ -16,6 +16,7 @@ from reconciler.render.inspect_text import text
 from tests.cli import run
 from tests.devices.planning import host, state_of
 from tests.goldens import check
+from tests.simulator.examples import NAMES
 from tests.simulator.hosts import HOSTS, build
 from tests.simulator.tree import TreeBuilder
 
@@ -27,7 +28,7 @@ def test_the_published_schema_is_that_of_the_models() -> None:
     check(REPO / "docs/inspect.schema.json", json.dumps(schema(), indent=2) + "\n")
 
 
-@pytest.mark.parametrize("name", sorted(HOSTS))
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     ("format", "ending"), [("text", "txt"), ("json", "json"), ("markdown", "md")]
 )

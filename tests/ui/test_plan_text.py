@@ -15,7 +15,7 @@ from reconciler.render.style import Style
 from reconciler.render.wrap import wrap
 from specs.record import replace
 from tests.cli import run
-from tests.simulator.hosts import HOSTS
+from tests.simulator.examples import NAMES
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OLD = b"# a comment\nGRUB_TIMEOUT=5\n"
@@ -38,7 +38,7 @@ def test_wrapped_lines_fit_and_lose_no_letter(words: str, width: int, first: str
     assert "".join("".join(lines).split()) == "".join(words.split())
 
 
-@pytest.mark.parametrize("name", sorted(HOSTS))
+@pytest.mark.parametrize("name", NAMES)
 def test_no_line_of_a_plan_is_too_wide(name: str) -> None:
     folder = EXAMPLES / name
     shown = run("--plan", folder / "host.toml", "--state", folder / "capture.json").out
@@ -87,7 +87,7 @@ def test_refusals_come_first_and_changes_only_when_asked_for() -> None:
 
 
 def test_names_and_places_are_told_in_words() -> None:
-    waiting = Pending("0000:01:00.0", "vfio-pci", "nouveau", Effective.REBOOT)
+    waiting = Pending("0000:01:00.1", "vfio-pci", "nouveau", Effective.REBOOT)
     found = plan(
         Change("d", "driver", "0000:01:00.0", "driver", "nouveau", "vfio-pci", "device[0]", ()),
         pending=(waiting,),

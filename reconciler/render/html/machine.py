@@ -14,14 +14,32 @@ from specs.values import CpuSet
 
 # Memory and signal processing functions are the processor's own: they would only fill the picture.
 _PLUMBING = ("05", "06", "08", "11")
+Then = tuple[Inspection, Owners]
+"""The host before, and who had what then."""
 
 
-def picture(found: Inspection, before: Inspection | None = None) -> Html:
-    """All nodes and the legend. ``before`` marks what is different from then."""
+def picture(found: Inspection) -> Html:
+    """All nodes and the legend."""
     owners = Owners(found)
-    then = Owners(before) if before is not None else None
-    nodes = [_node(found, node, owners, then, before) for node in _nodes(found)]
+    nodes = (_node(found, node, owners, None) for node in _nodes(found))
     return el("div", el("div", *nodes, cls="nodes"), _offline(found), _legend(owners))
+
+
+def twins(before: Inspection, after: Inspection) -> Html:
+    """Node by node side by side, what is different marked."""
+    then = Owners(before)
+    now = Owners(after, like=then)
+    heads = (el("h3", words, cls="twin") for words in ("Before", "After"))
+    rows = (
+        (
+            _node(before, node, then, None),
+            _node(after, _same_node(after, node), now, (before, then)),
+        )
+        for node in _nodes(before)
+    )
+    pairs = (part for row in rows for part in row)
+    legends = (el("div", _offline(f), _legend(o)) for f, o in ((before, then), (after, now)))
+    return el("div", *heads, *pairs, *legends, cls="twins")
 
 
 def _nodes(found: Inspection) -> tuple[NodePart, ...]:
@@ -39,23 +57,18 @@ def _nodes(found: Inspection) -> tuple[NodePart, ...]:
     return (whole,)
 
 
-def _node(
-    found: Inspection,
-    node: NodePart,
-    owners: Owners,
-    then: Owners | None,
-    before: Inspection | None,
-) -> Html:
+def _node(found: Inspection, node: NodePart, owners: Owners, then: Then | None) -> Html:
     single = len(_nodes(found)) == 1
     cores = [c for c in found.cpu.cores if single or c.node == node.node]
-    caches = [_cache(l3, inside, owners, then) for l3, inside in _by_cache(cores).items() if inside]
+    had = then[1] if then is not None else None
+    caches = [_cache(l3, inside, owners, had) for l3, inside in _by_cache(cores).items() if inside]
     title = f"NUMA node {node.node}" if found.memory.nodes else "Machine"
     facts = f"{count(len(cores), 'core')}, {size(node.total_kib)}"
     parts = [
         el("h3", title, join(" ", el("small", facts))),
-        _memory(found, node, before),
+        _memory(found, node, then[0] if then is not None else None),
         el("div", *caches, cls="caches"),
-        _devices(found, node, single, owners, before),
+        _devices(found, node, single, owners, then),
     ]
     return el("article", *parts, cls="node")
 
@@ -129,9 +142,8 @@ def _memory(found: Inspection, node: NodePart, before: Inspection | None) -> Htm
         changed = was is not None and abs(was.get(name, 0) - kib) >= 1024
         old = f" (before: {size(was.get(name, 0))})" if was is not None and changed else ""
         swatch = el("span", "", cls=f"swatch {_key(name)}")
-        items.append(
-            el("li", swatch, f" {size(kib)} {name}{old}", cls="changed" if changed else "")
-        )
+        words = f" {size(kib)} {name}"
+        items.append(el("li", swatch, words, el("em", old) if old else None))
     return el(
         "div",
         el("div", *bar, cls="bar", aria_hidden="true"),
@@ -154,9 +166,9 @@ def _segments(found: Inspection, node: NodePart) -> Iterator[tuple[str, int]]:
         kib = pool.total * pool.size_kib
         huge += kib
         if kib:
-            yield f"in {pool.total} huge pages of {pool.size}", kib
+            yield f"in {count(pool.total, 'huge page')} of {pool.size}", kib
     free = max(0, min(node.free_kib, node.total_kib - huge))
-    yield "used otherwise", max(0, node.total_kib - huge - free)
+    yield "used", max(0, node.total_kib - huge - free)
     yield "free", free
 
 
@@ -174,7 +186,7 @@ def _devices(
     node: NodePart,
     single: bool,
     owners: Owners,
-    before: Inspection | None,
+    then: Then | None,
 ) -> Html | None:
     here = [
         f
@@ -185,7 +197,7 @@ def _devices(
     ]
     if not here:
         return None
-    was = {f.address: f for f in before.pci} if before is not None else {}
+    was = {f.address: f for f in then[0].pci} if then is not None else {}
     items = (_device(f, owners, was.get(f.address, f)) for f in here)
     return el("ul", *items, cls="devices", aria_label="Devices on this node")
 
@@ -194,21 +206,32 @@ def _device(function: PciPart, owners: Owners, was: PciPart) -> Html:
     owner = owners.of_device(function.address)
     driver = function.driver or "no driver"
     key = owner.key if owner else ("free" if driver.replace("-", "_").endswith("vfio_pci") else "")
-    moved = was.driver != function.driver
-    shown = f"{was.driver or 'no driver'} → {driver}" if moved else driver
-    virtual, had = _virtual(function), _virtual(was)
-    changed = moved or virtual != had
-    if virtual != had:
-        shown += f" · {virtual} virtual functions (before: {had})"
-    elif virtual:
-        shown += f" · {virtual} virtual functions"
+    told = [*_told(function, was), *([owner.name] if owner else [])]
+    moved = (was.driver, _virtual(was), was.vms) != (
+        function.driver,
+        _virtual(function),
+        function.vms,
+    )
     return el(
         "li",
+        el("i", owner.letter, cls="letter", aria_hidden="true") if owner else None,
         el("code", function.address),
         el("span", f"{function.class_name} · {short_name(function.name)}", cls="name"),
-        el("span", f"{shown}{f' · {owner.name}' if owner else ''}", cls="driver"),
-        cls=f"device {key or 'host'}{' changed' if changed else ''}",
+        el("span", " · ".join(told), cls="driver"),
+        cls=f"device {key or 'host'}{' changed' if moved else ''}",
     )
+
+
+def _told(function: PciPart, was: PciPart) -> Iterator[str]:
+    """Driver and virtual functions, with what they were where that is different."""
+    driver = function.driver or "no driver"
+    yield driver if was.driver == function.driver else f"{was.driver or 'no driver'} → {driver}"
+    number, before = _virtual(function), _virtual(was)
+    if number or before:
+        old = f" (before: {before})" if number != before else ""
+        yield f"{number} virtual functions{old}"
+    if was.vms and not function.vms:
+        yield f"no longer of {', '.join(was.vms)}"
 
 
 def _virtual(function: PciPart) -> int:

@@ -24,16 +24,18 @@ OFFLINE = Owner("offline", "offline")
 
 
 class Owners:
-    """The owners of one host, each with a letter and a colour of its own."""
+    """The owners of one host: each VM that has CPUs or devices of its own has a letter and a
+    colour, the same ones as ``like`` gives it."""
 
-    def __init__(self, found: Inspection) -> None:
-        pinned = [vm for vm in found.vms if vm.pinned]
-        self.vms = {
-            vm.name: Owner(f"vm{n % COLOURS}", vm.name, _letter(n)) for n, vm in enumerate(pinned)
-        }
-        self._pins = {vm.name: vm.pinned for vm in pinned}
+    def __init__(self, found: Inspection, like: Owners | None = None) -> None:
+        self.vms: dict[str, Owner] = dict(like.vms) if like is not None else {}
+        for vm in found.vms:
+            if vm.name not in self.vms and (vm.pinned or vm.devices):
+                n = len(self.vms)
+                self.vms[vm.name] = Owner(f"vm{n % COLOURS}", vm.name, _letter(n))
+        self._pins = {vm.name: vm.pinned for vm in found.vms if vm.pinned}
         self._isolated = CpuSet.parse(found.cpu.isolated) if found.cpu.isolated else CpuSet()
-        self._devices = {a: self.vms.get(vm.name) for vm in found.vms for a in vm.devices}
+        self._devices = {a: self.vms[vm.name] for vm in found.vms for a in vm.devices}
 
     def of(self, cpu: int) -> tuple[Owner, ...]:
         """The owners of a CPU, in the order of the VMs."""
@@ -46,8 +48,11 @@ class Owners:
 
     @property
     def legend(self) -> tuple[Owner, ...]:
-        """Every owner that may be in the picture."""
-        return (HOST, FREE, *self.vms.values())
+        """Every owner that is in the picture."""
+        free = self._isolated - CpuSet(c for cpus in self._pins.values() for c in cpus)
+        mine = {*self._pins, *(owner.name for owner in self._devices.values())}
+        vms = (owner for name, owner in self.vms.items() if name in mine)
+        return (HOST, *([FREE] if free else []), *vms)
 
 
 def _letter(number: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reconciler.budget.words import count
 from reconciler.inspection.model import Inspection, PciPart
 from reconciler.render.html.markup import Html, Node, el, join
-from reconciler.render.html.page import hidden
+from reconciler.render.html.owners import Owners
 from reconciler.render.inspect_words import ANSWERS, verdict
 from reconciler.render.names import short_name
 
@@ -25,6 +25,7 @@ class Tree:
             self.below.setdefault(parent, []).append(function)
         self.was = {f.address: f.driver for f in before.pci} if before is not None else {}
         self.shared = _shared_groups(found.pci)
+        self.owners = Owners(found, like=None if before is None else Owners(before))
         self.idle = 0
 
     def carries(self, function: PciPart) -> bool:
@@ -99,8 +100,14 @@ def _pills(what: Tree, function: PciPart) -> list[Node]:
         pills.append(el("span", text, cls="pill"))
     if function.physical_function:
         pills.append(el("span", f"VF of {function.physical_function}", cls="pill"))
+    pills += [_taker(what, name) for name in function.vms]
     pills += [el("span", use, cls="pill use") for use in function.used_for]
     return [join(pill, " ") for pill in pills if isinstance(pill, Html)]
+
+
+def _taker(what: Tree, name: str) -> Html:
+    owner = what.owners.vms.get(name)
+    return el("span", f"VM {name}", cls=f"pill {owner.key}" if owner else "pill")
 
 
 def _group(what: Tree, function: PciPart) -> Html:
@@ -110,4 +117,4 @@ def _group(what: Tree, function: PciPart) -> Html:
     hue = what.shared.get(group)
     if hue is None:
         return el("span", f"group {group}", cls="pill")
-    return el("span", f"group {group}", hidden(" (shared)"), cls=f"pill group{hue}")
+    return el("span", f"group {group} (shared)", cls=f"pill group{hue}")

@@ -14,20 +14,25 @@ from reconciler.render.plan_words import (
     FINDING_WORDS,
     WAITS,
     WHEN,
+    awaited,
     chapters,
     closing,
+    details,
     field,
     labelled,
     named,
     value,
+    waiting,
     what,
+    why,
 )
+
+_MARKED = "changes are outlined, and say what was before"
 
 
 def page(plan: Plan, before: Inspection, after: Inspection) -> str:
     """One file with everything in it."""
     name = str(plan.host.get("hostname") or "this host")
-    picture = [machine.picture(before), machine.picture(after, before)]
     return document(
         f"Plan for {name}",
         sections.masthead(before, f"Plan for {name}"),
@@ -35,22 +40,13 @@ def page(plan: Plan, before: Inspection, after: Inspection) -> str:
         el(
             "main",
             _findings(plan),
-            section("CPUs, memory, devices", _twins(*picture), note="changes are outlined"),
+            section("CPUs, memory, devices", machine.twins(before, after), note=_MARKED),
             *(_chapter(plan, title, changes) for title, changes in chapters(plan)),
             _waiting(plan),
             section("Virtual machines afterwards", sections.vm_table(after)),
             section("PCI tree and IOMMU groups afterwards", pci.tree(after, before)),
         ),
         el("footer", f"reconcile {before.tool_version}, from {plan.spec_path}, {plan.spec_digest}"),
-    )
-
-
-def _twins(before: Html, after: Html) -> Html:
-    return el(
-        "div",
-        el("div", el("h3", "Before"), before),
-        el("div", el("h3", "After"), after),
-        cls="twins",
     )
 
 
@@ -86,15 +82,16 @@ def _chapter(plan: Plan, title: str, changes: list[Change]) -> Html:
 
 def _row(plan: Plan, change: Change) -> Iterator[Node]:
     yield what(plan, change)
-    yield join(*_difference(change))
+    yield join(*_difference(plan, change))
     yield WHEN[change.effective]
-    yield labelled(plan, change.because)
+    yield why(plan, change) or "as each line says"
 
 
-def _difference(change: Change) -> Iterator[Html]:
+def _difference(plan: Plan, change: Change) -> Iterator[Html]:
     if change.details:
-        for sign, line, _ in change.details:
-            yield el("code", f"{sign} {line}", cls="plus" if sign == "+" else "minus")
+        for sign, line, why in details(plan, change):
+            because = el("small", f"  {why}") if why else None
+            yield el("code", f"{sign} {line}", because, cls="plus" if sign == "+" else "minus")
         return
     name = f"{field(change)}: " if field(change) else ""
     before, after = el("code", value(change.before)), el("code", value(change.after))
@@ -102,16 +99,8 @@ def _difference(change: Change) -> Iterator[Html]:
 
 
 def _waiting(plan: Plan) -> Html | None:
-    if not plan.pending:
+    waits = waiting(plan)
+    if not waits:
         return None
-    rows = (
-        (
-            named(plan, p.object),
-            el("code", p.running or "nothing"),
-            el("code", p.configured),
-            WAITS[p.effective],
-        )
-        for p in plan.pending
-    )
-    heads = ("what", "running", "configured", "waits for")
-    return section("Waiting", sections.table(heads, rows))
+    rows = ((named(plan, p.object), el("code", awaited(p)), WAITS[p.effective]) for p in waits)
+    return section("Waiting", sections.table(("what", "what is to come", "waits for"), rows))
