@@ -23,6 +23,9 @@ def _domain(name: str, uuid: str, *devices: str) -> str:
 """
         for bus, number in (device.split(".") for device in devices)
     )
+    ports = "".join(
+        f"    <controller type='pci' index='{n}' model='pcie-root-port'/>\n" for n in range(1, 9)
+    )
     return f"""<domain type='kvm'>
   <name>{name}</name>
   <uuid>{uuid}</uuid>
@@ -44,7 +47,8 @@ def _domain(name: str, uuid: str, *devices: str) -> str:
       <target dev='vda' bus='virtio'/>
       <address type='pci' domain='0x0000' bus='0x04' slot='0x00' function='0x0'/>
     </disk>
-{hostdevs}    <memballoon model='virtio'>
+    <controller type='pci' index='0' model='pcie-root'/>
+{ports}{hostdevs}    <memballoon model='virtio'>
       <address type='pci' domain='0x0000' bus='0x05' slot='0x00' function='0x0'/>
     </memballoon>
   </devices>
