@@ -6,9 +6,9 @@ REQ_ACS_FLAGS in drivers/iommu/iommu.c.
 
 from __future__ import annotations
 
+from backends.config_space import Part, extended_capability, is_extended
 from specs.record import Record
 
-_EXTENDED = 0x100  # PCI_CFG_SPACE_SIZE
 _ACS = 0x0D  # PCI_EXT_CAP_ID_ACS
 # Source validation, P2P request redirect, P2P completion redirect, upstream forwarding.
 _REQUIRED = {0x01: "SV", 0x04: "RR", 0x08: "CR", 0x10: "UF"}
@@ -24,25 +24,14 @@ class Acs(Record):
     missing: tuple[str, ...] = ()
 
 
-def parse_acs(config: bytes | None) -> Acs:
+def parse_acs(part: Part | None) -> Acs:
     """From a function's configuration space; unprivileged readers see 64 bytes of it only."""
-    if config is None or len(config) <= _EXTENDED:
+    if part is None or not is_extended(part):
         return Acs("unknown")
-    offset = _find(config)
-    if offset is None:
+    offset = extended_capability(part, _ACS)
+    raw = b"" if offset is None else part(offset + 6, 2)
+    if len(raw) < 2:
         return Acs("absent", tuple(_REQUIRED.values()))
-    control = int.from_bytes(config[offset + 6 : offset + 8], "little")
+    control = int.from_bytes(raw, "little")
     missing = tuple(name for bit, name in _REQUIRED.items() if not control & bit)
     return Acs("off" if missing else "on", missing)
-
-
-def _find(config: bytes) -> int | None:
-    """The offset of the capability. The list is walked once; a loop in it ends the walk."""
-    offset, seen = _EXTENDED, set[int]()
-    while offset >= _EXTENDED and offset + 8 <= len(config) and offset not in seen:
-        seen.add(offset)
-        header = int.from_bytes(config[offset : offset + 4], "little")
-        if header & 0xFFFF == _ACS:
-            return offset
-        offset = header >> 20 & 0xFFC
-    return None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from backends.acs import Acs, parse_acs
 from backends.chipsets import known_chipset
+from backends.config_space import whole
 from backends.pci import DEVICES, PciFunction, PciState, functions_in
 from backends.reader import Reader
 from specs.record import Record, field
@@ -96,7 +97,10 @@ def observe_iommu(reader: Reader, pci: PciState) -> IommuState:
         virtual_machine=guest,
         arguments=tuple(word for word in words if _about_iommu(word)),
         unsafe_interrupts=_unsafe(reader),
-        acs={f.address: _acs(reader, f) for f in _interesting_ports(groups, pci)},
+        acs={
+            f.address: parse_acs(whole(reader, f"{DEVICES}/{f.address}"))
+            for f in _interesting_ports(groups, pci)
+        },
         vfio_users=_vfio_users(reader),
         shown=bool(groups or units or tables) or any(map(reader.exists, (GROUPS, TABLES))),
     )
@@ -183,13 +187,6 @@ def _interesting_ports(groups: Mapping[int, IommuGroup], pci: PciState) -> list[
             ports = (pci.get(address) for address in chain)
             found |= {p.address: p for p in ports if p is not None and p.short_class == "0604"}
     return [found[address] for address in sorted(found)]
-
-
-def _acs(reader: Reader, port: PciFunction) -> Acs:
-    """Reading config space wakes a function, so a sleeping port is left alone."""
-    base = f"{DEVICES}/{port.address}"
-    asleep = (reader.read_text(f"{base}/power/runtime_status") or "").strip() == "suspended"
-    return parse_acs(None if asleep else reader.read_bytes(f"{base}/config", optional=True))
 
 
 def _vfio_users(reader: Reader) -> int | None:

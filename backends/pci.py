@@ -1,7 +1,8 @@
 """PCI functions as sysfs shows them.
 
 Sources: Documentation/ABI/testing/sysfs-bus-pci and Documentation/PCI/sysfs-pci.rst of the kernel.
-Attributes that wake a sleeping device when read (config, link speed and width) are not read here.
+Attributes that wake a sleeping device when read (config, link speed and width) are not read here,
+but for the serial number of those that do not sleep.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from backends.config_space import piecewise, serial_number
 from backends.reader import Reader
-from specs.record import Record, field
+from specs.record import Record, field, replace
 from specs.values import PciAddress
 
 SYSFS = "/sys/bus/pci"
@@ -33,7 +35,10 @@ class Sriov(Record):
 
 
 class PciFunction(Record):
-    """One function. Ids are four lower-case hex digits without 0x; ``class_code`` is 0x + 6."""
+    """One function. Ids are four lower-case hex digits without 0x; ``class_code`` is 0x + 6.
+
+    ``serial`` is that of an NVMe controller; ``device_serial`` is PCI Express's, read on demand.
+    """
 
     VOLATILE = frozenset({"power_state"})
 
@@ -62,6 +67,7 @@ class PciFunction(Record):
     interfaces: tuple[str, ...] = ()
     macs: tuple[str, ...] = ()
     serial: str | None = None
+    device_serial: str | None = None
 
     @property
     def id(self) -> str:
@@ -144,12 +150,22 @@ def functions_in(path: str) -> tuple[PciAddress, ...]:
     return tuple(PciAddress.parse(part) for part in path.split("/") if _BDF.fullmatch(part))
 
 
-def observe_pci(reader: Reader) -> PciState:
-    """All functions. Each attribute is read once, and only if its directory lists it."""
+def observe_pci(reader: Reader, *, device_serials: bool = False) -> PciState:
+    """All functions. Each attribute is read once, and only if its directory lists it.
+
+    ``device_serials`` asks each function that is awake for its serial number.
+    """
     slots = _slots(reader)
     names = [name for name in reader.list(DEVICES) if _BDF.fullmatch(name)]
     found = (_function(reader, name, slots) for name in names)
+    if device_serials:
+        found = (replace(f, device_serial=_device_serial(reader, f)) for f in found)
     return PciState({f.address: f for f in sorted(found, key=lambda f: f.address)})
+
+
+def _device_serial(reader: Reader, function: PciFunction) -> str | None:
+    part = piecewise(reader, f"{DEVICES}/{function.address}")
+    return None if part is None else serial_number(part)
 
 
 def _slots(reader: Reader) -> dict[str, str]:

@@ -20,8 +20,17 @@ class VfSettings(Record):
     spoofchk: bool | None = None
 
 
+# Where distributions have ip(8); udev(7) wants the absolute path of a program that a rule runs.
+_IP = ("/usr/sbin/ip", "/usr/bin/ip", "/sbin/ip", "/bin/ip", "/run/current-system/sw/bin/ip")
+
 Settings = Mapping[str, Mapping[int, VfSettings]]
 """By interface of the physical function, by number of the VF."""
+
+
+def observe_ip(reader: Reader, pci: PciState) -> str:
+    """The path of ip(8) on a host that may have VFs; that of most where there is none."""
+    asked = _IP if any(f.sriov is not None for f in pci) else ()
+    return next((path for path in asked if reader.exists(path)), _IP[0])
 
 
 def observe_vf_settings(reader: Reader, pci: PciState) -> Settings:

@@ -8,14 +8,32 @@ from typing import Any
 from backends.pci_ids import PLACES, NameTable
 from backends.reader import CaptureError, CaptureReader, RecordingReader
 from reconciler import __version__
+from reconciler.observe import observe
+from reconciler.resources import own_paths
 
 FORMAT = "reconcile-capture"
 FORMAT_VERSION = 1
 _MAX_BYTES = 256 << 20
 
 
-def to_bytes(recorder: RecordingReader, libvirt_uri: str) -> bytes:
-    """The file's content; equal records give equal bytes."""
+def take(recorder: RecordingReader, libvirt_uri: str, ssh_connection: str | None = None) -> bytes:
+    """The file's content, with all that a plan of any spec may ask for.
+
+    Raises NeedsRoot where something that must be known cannot be read.
+    """
+    state = observe(
+        recorder,
+        own_paths(),
+        libvirt_uri=libvirt_uri,
+        ssh_connection=ssh_connection,
+        device_serials=True,
+    )
+    _shorten_names(recorder, state.names)
+    return _to_bytes(recorder, libvirt_uri)
+
+
+def _to_bytes(recorder: RecordingReader, libvirt_uri: str) -> bytes:
+    """Equal records give equal bytes."""
     data = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -27,7 +45,7 @@ def to_bytes(recorder: RecordingReader, libvirt_uri: str) -> bytes:
     return (json.dumps(data, indent=0, sort_keys=True) + "\n").encode()
 
 
-def shorten_names(recorder: RecordingReader, names: NameTable) -> None:
+def _shorten_names(recorder: RecordingReader, names: NameTable) -> None:
     """Of the database of PCI names, which is megabytes, only what this host has is kept."""
     for place in PLACES:
         node = recorder.nodes.get(place, {})

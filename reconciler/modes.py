@@ -184,24 +184,15 @@ def _init(args: argparse.Namespace) -> int:
 
 
 def _capture(args: argparse.Namespace) -> int:
+    from backends.files import replace
     from reconciler import capture
-    from reconciler.observe import observe
-    from reconciler.resources import own_paths
 
     found = source(args)
     recorder = RecordingReader(found.reader)
-    state = observe(
-        recorder,
-        own_paths(),
-        libvirt_uri=found.libvirt_uri,
-        ssh_connection=found.ssh_connection,
-    )
-    capture.shorten_names(recorder, state.names)
-    from backends.files import replace
-
+    content = capture.take(recorder, found.libvirt_uri, found.ssh_connection)
     target = args.operands[0]
     try:
-        replace(os.path.abspath(target), capture.to_bytes(recorder, found.libvirt_uri), 0o600)
+        replace(os.path.abspath(target), content, 0o600)
     except OSError as e:
         raise ReconcileError(f"cannot write the capture: {e.strerror}", where=target) from e
     if not args.quiet:

@@ -24,7 +24,7 @@ from backends.reader import Reader
 from backends.snapshot import SnapshotReader
 from backends.systemd import SystemdState, observe_systemd
 from backends.tuned import TunedState, observe_tuned
-from backends.vf_settings import Settings, observe_vf_settings
+from backends.vf_settings import Settings, observe_ip, observe_vf_settings
 from backends.virtualisation import VirtState, observe_virtualisation
 from reconciler import ownership
 from reconciler.ownership import Owned
@@ -62,6 +62,7 @@ class HostState(Record):
     iommu: IommuState
     needs: Needs
     vf_settings: Settings
+    ip_program: str
     cpu: CpuState
     memory: MemoryState
     irq: IrqState
@@ -91,9 +92,11 @@ def observe(
     *,
     libvirt_uri: str = "none",
     ssh_connection: str | None = None,
+    device_serials: bool = False,
 ) -> HostState:
     """Read everything; ``loader`` is the spec's word on the boot loader, ``ssh_connection`` the
-    SSH_CONNECTION of whoever runs the tool (ssh(1)).
+    SSH_CONNECTION of whoever runs the tool (ssh(1)); ``device_serials`` has PCI functions asked for
+    their serial numbers, which a spec may name.
 
     Raises NeedsRoot where something that must be known cannot be read.
     """
@@ -102,7 +105,7 @@ def observe(
     paths = {*own_paths, *owned.section(ownership.FILES)}
     inside = [p.removeprefix("file:") for p in owned.section("initramfs") if p[:5] == "file:"]
     identity = observe_identity(reader)
-    pci = observe_pci(reader)
+    pci = observe_pci(reader, device_serials=device_serials)
     return HostState(
         identity=identity,
         pci=pci,
@@ -111,6 +114,7 @@ def observe(
         iommu=observe_iommu(reader, pci),
         needs=observe_needs(reader, pci, ssh_connection=ssh_connection),
         vf_settings=observe_vf_settings(reader, pci),
+        ip_program=observe_ip(reader, pci),
         cpu=observe_cpus(reader),
         memory=observe_memory(reader),
         irq=observe_irqs(reader),

@@ -106,6 +106,7 @@ class Session(Record):
             self.spec.boot.loader,
             libvirt_uri=self.source.libvirt_uri,
             ssh_connection=self.source.ssh_connection,
+            device_serials=any(t.serial for t in (*self.spec.device, *self.spec.sriov)),
         )
 
 

@@ -50,8 +50,8 @@ class Selector(Table):
     )
     serial: Word | None = Field(
         default=None,
-        description="Serial number where sysfs tells one: of an NVMe controller, or the PCI "
-        "device serial number.",
+        description="Serial number of an NVMe controller, or the PCI Express device serial number "
+        "(lspci -v as root), which all functions of a card share: class tells them apart.",
         examples=["S676NX0RA12345"],
     )
 

@@ -100,14 +100,15 @@ def matches(function: PciFunction, wanted: Selector, known: Known = NOTHING_KNOW
     """Whether everything that the table declares, but for the address, holds for a function."""
     key = str(function.address)
     macs = {*function.macs, *known.macs.get(key, ())}
-    serials = {function.serial, known.serials.get(key)}
+    serials = {function.serial, known.serials.get(key), function.device_serial}
+    asked = wanted.serial and {wanted.serial, wanted.serial.lower()}
     return (
         (wanted.id is None or str(wanted.id) == function.id)
         and (wanted.class_ is None or wanted.class_.matches(int(function.class_code, 16)))
         and (wanted.slot is None or wanted.slot == function.slot)
         and (wanted.subsystem is None or str(wanted.subsystem) == function.subsystem)
         and (wanted.mac is None or wanted.mac in macs)
-        and (wanted.serial is None or wanted.serial in serials)
+        and (not asked or not serials.isdisjoint(asked))
     )
 
 
@@ -122,13 +123,14 @@ def words(wanted: Selector) -> str:
 
 def _seen(function: PciFunction, wanted: Selector) -> str:
     """The same facts of what is there."""
+    serials = (function.serial, function.device_serial)
     facts = {
         "id": function.id,
         "class": function.class_code.removeprefix("0x"),
         "slot": function.slot or "unknown",
         "subsystem": function.subsystem or "none",
         "mac": ", ".join(function.macs) or "not visible",
-        "serial": function.serial or "not visible",
+        "serial": " and ".join(filter(None, serials)) or "not visible",
     }
     return ", ".join(f"{key} {facts[key]}" for key in _criteria(wanted))
 

@@ -12,7 +12,6 @@ from reconciler.passthrough.vfs import Fabric, addresses
 from specs.sriov import VirtualFunction
 
 _BUS = "/sys/bus/pci"
-_IP = "/usr/sbin/ip"  # udev(7) wants absolute programs; /sbin is a link to it or the other way
 
 
 def count_steps(physical: PciFunction, wanted: int, *, autoprobe: bool | None) -> tuple[Step, ...]:
@@ -66,8 +65,8 @@ def differs(vf: VirtualFunction, seen: VfSettings | None) -> bool:
     return any(seen is None or getattr(seen, name) != value for name, value in wanted.items())
 
 
-def rules(fabric: Fabric) -> str:
-    """The rules that make the same at every boot."""
+def rules(fabric: Fabric, ip: str) -> str:
+    """The rules that make the same at every boot; ``ip`` is the path of ip(8)."""
     physical, spec = fabric.physical, fabric.spec
     if not spec.vfs:
         return ""
@@ -75,7 +74,7 @@ def rules(fabric: Fabric) -> str:
     ids = (physical.vendor, physical.device)
     if physical.base_class == "02":
         commands = [
-            " ".join([_IP, *settings_argv("$name", vf)[1:]]) for vf in spec.vf if vf_declares(vf)
+            " ".join([ip, *settings_argv("$name", vf)[1:]]) for vf in spec.vf if vf_declares(vf)
         ]
         text = interface_rule(address, *ids, spec.vfs, autoprobe=autoprobe, commands=commands)
     else:

@@ -79,6 +79,15 @@ def findings(ctx: Context, fabric: Fabric, given: Collection[PciAddress]) -> Ite
         for vf in present(ctx, physical):
             yield from function_uses(fabric.where, vf, ctx.state.needs)
     yield from _groups(ctx, fabric)
+    if fabric.for_guests and fabric.spec.vfs and not fabric.addresses:
+        yield _not_placed(fabric)
+
+
+def _not_placed(fabric: Fabric) -> Finding:
+    """Some cards set First VF Offset when VFs are enabled (PCI Express Base, SR-IOV)."""
+    text = f"{fabric.physical.address} does not say yet where its VFs will be (sriov_offset)"
+    hint = "apply makes them; the same command again gives them to their driver and to VMs"
+    return warn("vfs-not-placed", fabric.where, text, hint)
 
 
 def _capability(fabric: Fabric) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ class SriovResource:
     def wishes(self, ctx: Context) -> Wishes:
         """The udev rules for every boot."""
         found, _ = vfs.fabrics(ctx)
-        text = "".join(vf_steps.rules(fabric) for fabric in found)
+        text = "".join(vf_steps.rules(fabric, ctx.state.ip_program) for fabric in found)
         if not text:
             return Wishes()
         because = ", ".join(f.where for f in found if f.spec.vfs)

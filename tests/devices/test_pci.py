@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis.strategies import binary
 
 from backends.acs import Acs, parse_acs
+from backends.config_space import serial_number
 from backends.iommu import diagnose, observe_iommu, uses_kernel_dma
 from backends.pci import functions_in, observe_pci
 from backends.pci_ids import PciNames, read_names
 from backends.reader import TreeReader
 from specs.values import PciAddress
+from tests.devices.config import config_space, part_of
 from tests.simulator.tree import TreeBuilder
 
 GPU = PciAddress.parse("0000:01:00.0")
@@ -154,17 +156,6 @@ def test_groups_members_and_reserved_regions(tree: TreeBuilder) -> None:
     assert (group.type, iommu.kind, iommu.active) == ("DMA-FQ", "intel", True)
 
 
-def config_space(control: int | None) -> bytes:
-    """A port's configuration space, with ACS behind another capability; None: without it."""
-    space = bytearray(4096)
-    space[0x100:0x104] = (0x0001 | 1 << 16 | 0x148 << 20).to_bytes(4, "little")
-    if control is not None:
-        space[0x148:0x14C] = (0x000D | 1 << 16).to_bytes(4, "little")
-        space[0x14C:0x14E] = b"\x1f\0"
-        space[0x14E:0x150] = control.to_bytes(2, "little")
-    return bytes(space)
-
-
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
@@ -176,12 +167,29 @@ def config_space(control: int | None) -> bytes:
     ],
 )
 def test_acs_of_a_port(config: bytes | None, expected: Acs) -> None:
-    assert parse_acs(config) == expected
+    assert parse_acs(None if config is None else part_of(config)) == expected
 
 
 @given(binary(max_size=600))
 def test_any_configuration_space_is_read_to_an_end(config: bytes) -> None:
-    assert parse_acs(config).status in ("on", "off", "absent", "unknown")
+    assert parse_acs(part_of(config)).status in ("on", "off", "absent", "unknown")
+    assert serial_number(part_of(config)) != ""
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (config_space(serial=0x00154DFFFF135B24), "00-15-4d-ff-ff-13-5b-24"),
+        (config_space(0x1D, serial=1), "00-00-00-00-00-00-00-01"),
+        (config_space(0x1D), None),
+        (config_space(serial=0), None),
+        (config_space(serial=0xFFFFFFFFFFFFFFFF), None),
+        (config_space(serial=5)[:0x206], None),
+        (b"", None),
+    ],
+)
+def test_device_serial_numbers(config: bytes, expected: str | None) -> None:
+    assert serial_number(part_of(config)) == expected
 
 
 def test_acs_is_read_only_where_it_explains_a_group(tree: TreeBuilder) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from specs.values import PciAddress
+from tests.cli import run
+from tests.devices.config import config_space
 from tests.devices.planning import codes, device, drivers, host, plan, refusals
 from tests.simulator.tree import TreeBuilder
 
@@ -96,3 +100,28 @@ def test_an_identity_that_vfio_hides_is_remembered(cards: TreeBuilder) -> None:
         '"id": "8086:1533", "macs": ["3c:fd:fe:00:00:07"], "group": ["0000:03:00.0 8086:1533"]}}}}',
     )
     assert refusals(plan(cards, device=[keys])) == []
+
+
+def test_the_serial_number_of_a_card_tells_twins_apart(cards: TreeBuilder, tmp_path: Path) -> None:
+    """It is read from configuration space, and only where a spec names one."""
+    for bus, serial in (("01", 0x00154DFFFF135B24), ("02", 0x00154DFFFF135B25)):
+        for function in (0, 1):
+            path = f"/sys/devices/pci0000:00/0000:{bus}:00.{function}"
+            cards.write(f"{path}/config", config_space(serial=serial))
+    cards.finish()
+    spec, capture = tmp_path / "host.toml", tmp_path / "capture.json"
+    table = 'version = 1\n[[device]]\nname = "gpu"\nserial = "00-15-4D-ff-ff-13-5b-25"\n'
+    spec.write_text(f"{table}bind = 'vm'\n")
+    both = run("--plan", spec, "--root", cards.root)
+    assert (both.code, "fits 2 functions" in " ".join(both.out.split())) == (3, True)
+    spec.write_text(f"{table}class = '03'\nmultifunction = true\n")
+    assert run("--capture", capture, "--root", cards.root).code == 0
+    for source in (("--root", cards.root), ("--state", capture)):
+        done = run("--plan", spec, *source, "--format", "json")
+        found = [c["object"] for c in json.loads(done.out)["changes"] if c["kind"] == "driver"]
+        assert (done.code, found) == (0, ["0000:02:00.0", "0000:02:00.1"]), done.out
+    # One that sleeps is not woken.
+    status = "/sys/devices/pci0000:00/0000:02:00.0/power/runtime_status"
+    cards.write(status, "suspended\n")
+    done = run("--plan", spec, "--root", cards.root)
+    assert "no function has" in " ".join(done.out.split())

@@ -174,6 +174,25 @@ def test_attributes_that_are_not_there_are_not_written(bench: Bench) -> None:
     assert bench.plan(**sriov(2)).changes == ()
 
 
+def test_a_card_that_does_not_say_where_vfs_will_be(bench: Bench) -> None:
+    for name in ("sriov_offset", "sriov_stride"):
+        bench.kernel.tree.write(f"/sys/bus/pci/devices/{PF}/{name}", "0\n")
+    found = bench.plan(**sriov(2))
+    assert codes(found, Severity.WARN) == ["vfs-not-placed"]
+    assert [c.after for c in found.changes if c.kind == "sriov"] == [2]
+    bench.kernel.tree.write(f"/sys/bus/pci/devices/{PF}/sriov_offset", "16\n")
+    bench.kernel.tree.write(f"/sys/bus/pci/devices/{PF}/sriov_stride", "1\n")
+    assert codes(bench.plan(**sriov(2)), Severity.WARN) == []
+
+
+@pytest.mark.parametrize("place", ["/usr/bin/ip", "/sbin/ip"])
+def test_the_rule_names_ip_where_it_is(bench: Bench, place: str) -> None:
+    bench.kernel.tree.write(place, "")
+    assert bench.apply(**sriov(1, vf=[{"index": 0, "trust": True}])).good
+    text = bench.files()[RULES].decode()
+    assert f'RUN+="{place} link set dev $name vf 0 trust on"' in text
+
+
 def test_vfs_wait_for_an_argument_that_the_plan_takes_away(bench: Bench) -> None:
     shutil.rmtree(bench.root / "sys/class/iommu")
     shutil.rmtree(bench.root / "sys/kernel/iommu_groups")

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from backends.reader import Reader, RecordingReader, TreeReader
 from reconciler import capture
-from reconciler.observe import observe
-from reconciler.resources import own_paths
 from tests.simulator import vm_host
 from tests.simulator.hosts import HOSTS, build
 
@@ -28,6 +26,4 @@ def record(name: str, root: Path) -> bytes:
     """What ``--capture`` would write on the host of that name, built under ``root``."""
     uri = "qemu:///system" if name in WITH_DOMAINS else "none"
     recorder = RecordingReader(reader_of(name, root))
-    state = observe(recorder, own_paths(), libvirt_uri=uri)
-    capture.shorten_names(recorder, state.names)
-    return capture.to_bytes(recorder, uri)
+    return capture.take(recorder, uri)
