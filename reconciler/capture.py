@@ -29,6 +29,7 @@ def take(recorder: RecordingReader, libvirt_uri: str, ssh_connection: str | None
         device_serials=True,
     )
     _shorten_names(recorder, state.names)
+    _record_health(recorder)
     return _to_bytes(recorder, libvirt_uri)
 
 
@@ -54,6 +55,18 @@ def _shorten_names(recorder: RecordingReader, names: NameTable) -> None:
         elif node.get("base64"):
             del node["base64"]
             node["text"] = names.to_text()
+
+
+def _record_health(recorder: RecordingReader) -> None:
+    """What --inspect shows beside what plans read: daemons, and the accounts that VMs need, with
+    nothing personal in them. No logs: they hold the command lines of VMs."""
+    from backends.accounts import passwd_text
+    from backends.libvirt.health import GROUPS, observe_health
+
+    accounts = observe_health(recorder, "none", ()).accounts
+    node = recorder.nodes.get("/etc/passwd", {})
+    if accounts is not None and node.get("text"):
+        node["text"] = passwd_text(accounts, GROUPS)
 
 
 def load(path: str) -> tuple[CaptureReader, str]:

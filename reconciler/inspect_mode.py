@@ -6,6 +6,7 @@ import argparse
 import sys
 from importlib.resources import files
 
+from backends.libvirt.health import observe_health
 from reconciler.inspection import Inspection, inspect
 from reconciler.observe import HostState, observe
 from reconciler.resources import own_paths
@@ -14,8 +15,22 @@ from reconciler.source import Source
 
 def inspect_mode(args: argparse.Namespace, source: Source) -> int:
     """Observe and print; returns the exit code. Raises ReconcileError."""
-    sys.stdout.write(rendered(inspect(_look(source)), args))
+    state = _look(source)
+    health = observe_health(
+        source.reader,
+        source.libvirt_uri,
+        [domain.name for domain in state.libvirt.domains],
+        person=_person(),
+    )
+    sys.stdout.write(rendered(inspect(state, health), args))
     return 0
+
+
+def _person() -> str:
+    """Whom the tool runs for: sudo(8) tells; root itself is nobody in particular."""
+    if os.getuid() == 0:
+        return os.environ.get("SUDO_USER", "").replace("root", "")
+    return os.environ.get("USER", "")
 
 
 def init_mode(args: argparse.Namespace, source: Source) -> int:

@@ -83,29 +83,38 @@ def _more(reader: Reader, uri: str, batches: Sequence[Sequence[str]]) -> dict[st
 # -- names that are known before
 
 
-def _expected(reader: Reader, uri: str) -> list[str]:
-    """A dumpxml for each definition and each running domain in libvirt's folders."""
-    wishes: list[str] = []
-    for folder, live in zip(_folders(uri), (False, True), strict=False):
-        for name in _names(reader, folder):
-            option = "" if live else " --inactive"
-            wishes.append(f"dumpxml{option} --domain={script.quote(name)}")
-    return wishes
+class Places(Record):
+    """Folders of the QEMU driver: definitions, the status of what runs, logs; "" if not known."""
+
+    definitions: str = ""
+    status: str = ""
+    logs: str = ""
 
 
-def _folders(uri: str) -> tuple[str, ...]:
-    """Where the QEMU driver keeps definitions and the status of what runs (drvqemu.rst)."""
+def places(uri: str) -> Places:
+    """Where the driver behind a connection keeps its files (drvqemu.rst)."""
     from urllib.parse import parse_qs, urlsplit  # late: it brings ipaddress
 
     parts = urlsplit(uri)
-    if (parts.scheme, parts.netloc) != ("qemu", ""):
-        return ()
-    if parts.path == "/system" and not parts.query:
-        return "/etc/libvirt/qemu", "/run/libvirt/qemu"
-    root = parse_qs(parts.query).get("root")
-    if parts.path == "/embed" and root:
-        return f"{root[0]}/etc/qemu", f"{root[0]}/run/qemu"
-    return ()
+    query = parse_qs(parts.query)
+    local = parts.scheme in ("qemu", "qemu+unix") and not parts.netloc
+    if local and parts.path == "/system" and set(query) <= {"socket", "mode"}:
+        return Places("/etc/libvirt/qemu", "/run/libvirt/qemu", "/var/log/libvirt/qemu")
+    root = query.get("root")
+    if parts.scheme == "qemu" and parts.path == "/embed" and root:
+        return Places(*(f"{root[0]}/{part}/qemu" for part in ("etc", "run", "log")))
+    return Places()
+
+
+def _expected(reader: Reader, uri: str) -> list[str]:
+    """A dumpxml for each definition and each running domain in libvirt's folders. A name that
+    this connection does not know costs a line on stderr."""
+    found = places(uri)
+    wishes: list[str] = []
+    for folder, option in ((found.definitions, " --inactive"), (found.status, "")):
+        for name in _names(reader, folder) if folder else ():
+            wishes.append(f"dumpxml{option} --domain={script.quote(name)}")
+    return wishes
 
 
 def _names(reader: Reader, folder: str) -> list[str]:

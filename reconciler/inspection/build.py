@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backends.formats.cmdline import join
+from backends.libvirt.health import Health
 from reconciler import __version__
 from reconciler.budget.sets import cores
 from reconciler.budget.words import size
@@ -25,15 +26,16 @@ from reconciler.observe import HostState
 from reconciler.plan import iommu_word
 
 
-def inspect(state: HostState) -> Inspection:
-    """What a host is. Pure: nothing is read."""
-    machines = vms(state)
+def inspect(state: HostState, health: Health | None = None) -> Inspection:
+    """What a host is. Pure: nothing is read. Without ``health`` what it would tell is unknown."""
+    health = health or Health()
+    machines = vms(state, health)
     pci = functions(state, machines)
     return Inspection(
         format_version=1,
         tool_version=__version__,
         host=_host(state),
-        readiness=readiness(state, pci),
+        readiness=readiness(state, pci, health),
         pci=pci,
         cpu=_cpu(state),
         memory=_memory(state),

@@ -37,6 +37,11 @@ class Check(Part):
     hint: str = Field(description="What to do about it; empty if nothing.")
 
 
+def check(name: str, status: Status, message: str, hint: str = "") -> Check:
+    """One result."""
+    return Check(check=name, status=status, message=message, hint=hint)
+
+
 class Verdict(Part):
     """Whether a VM can have a function."""
 
@@ -190,6 +195,11 @@ class VmPart(Part):
         default="", description="Where its memory comes from, empty if not bound."
     )
     devices: tuple[str, ...] = Field(default=(), description="PCI functions that it gets.")
+    failed: tuple[str, ...] = Field(
+        default=(),
+        description="What QEMU said when its last start failed; empty if it did not, or if the "
+        "logs were not read.",
+    )
 
     @property
     def pinned(self) -> CpuSet:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from backends.iommu import diagnose
+from backends.libvirt.health import Health
 from reconciler.budget.words import older
-from reconciler.inspection.model import Check, PciPart, Status
+from reconciler.inspection import libvirt
+from reconciler.inspection.model import Check, PciPart, Status, check
 from reconciler.observe import HostState
 
 _VM_HOST = "give it a processor of the host's kind (QEMU: -cpu host), with nesting switched on"
 
 
-def readiness(state: HostState, pci: Sequence[PciPart]) -> tuple[Check, ...]:
+def readiness(state: HostState, pci: Sequence[PciPart], health: Health) -> tuple[Check, ...]:
     """Every check, in the order in which a person would go about it."""
     return (
         _virtualisation(state),
@@ -25,36 +27,32 @@ def readiness(state: HostState, pci: Sequence[PciPart]) -> tuple[Check, ...]:
         _groups(state, pci),
         _boot_loader(state),
         _boot_entries(state),
-        *_libvirt(state),
+        *libvirt.checks(state.libvirt, health),
     )
-
-
-def _check(name: str, status: Status, message: str, hint: str = "") -> Check:
-    return Check(check=name, status=status, message=message, hint=hint)
 
 
 def _virtualisation(state: HostState) -> Check:
     flags = {"vmx": "Intel VT-x", "svm": "AMD-V"}
     found = next((flags[f] for f in flags if f in state.cpu.flags), None)
     if found is not None:
-        return _check("virtualization", "pass", f"the processor has {found}")
+        return check("virtualization", "pass", f"the processor has {found}")
     if state.virt.kvm_device:
-        return _check("virtualization", "pass", "/dev/kvm is there")
+        return check("virtualization", "pass", "/dev/kvm is there")
     if not state.cpu.flags and not state.cpu.vendor:
-        return _check("virtualization", "unknown", "/proc/cpuinfo does not tell")
+        return check("virtualization", "unknown", "/proc/cpuinfo does not tell")
     where = _VM_HOST if state.iommu.virtual_machine else "enable VT-x or AMD-V in firmware setup"
-    return _check("virtualization", "fail", "the processor shows no VT-x and no AMD-V", where)
+    return check("virtualization", "fail", "the processor shows no VT-x and no AMD-V", where)
 
 
 def _kvm(state: HostState) -> Check:
     if state.virt.kvm_device:
         module = f" ({state.virt.kvm_module})" if state.virt.kvm_module else ""
-        return _check("kvm", "pass", f"/dev/kvm is there{module}")
+        return check("kvm", "pass", f"/dev/kvm is there{module}")
     if state.virt.kvm_device is None or not state.identity.boot_id:
-        return _check("kvm", "unknown", "this is no running system")
+        return check("kvm", "unknown", "this is no running system")
     module = "kvm_intel" if state.iommu.cpu_vendor == "GenuineIntel" else "kvm_amd"
     hint = f"modprobe {module}; the kernel log says why if that fails"
-    return _check("kvm", "fail", "there is no /dev/kvm", hint)
+    return check("kvm", "fail", "there is no /dev/kvm", hint)
 
 
 def _firmware(state: HostState) -> Check:
@@ -62,25 +60,25 @@ def _firmware(state: HostState) -> Check:
     name = "iommu-firmware"
     found = diagnose(state.iommu, state.pci)
     if state.iommu.tables:
-        return _check(name, "pass", f"firmware publishes {', '.join(state.iommu.tables)}")
+        return check(name, "pass", f"firmware publishes {', '.join(state.iommu.tables)}")
     if found.status == "on":
-        return _check(name, "pass", "an IOMMU runs")
+        return check(name, "pass", "an IOMMU runs")
     status: Status = "fail" if state.iommu.shown else "unknown"
-    return _check(name, status, found.message, found.hint)
+    return check(name, status, found.message, found.hint)
 
 
 def _iommu(state: HostState) -> Check:
     found = diagnose(state.iommu, state.pci)
     if found.status == "on":
-        return _check("iommu", "pass", found.message)
+        return check("iommu", "pass", found.message)
     if not state.iommu.shown:
-        return _check("iommu", "unknown", "there are no IOMMU groups to look at", found.hint)
+        return check("iommu", "unknown", "there are no IOMMU groups to look at", found.hint)
     if not state.iommu.tables:
-        return _check("iommu", "fail", "the kernel has no IOMMU to drive", "see iommu-firmware")
+        return check("iommu", "fail", "the kernel has no IOMMU to drive", "see iommu-firmware")
     hint = found.hint
     if found.status == "possible":
         hint = f"{hint}; reconcile does that as soon as a device is in the spec"
-    return _check("iommu", "fail", found.message, hint)
+    return check("iommu", "fail", found.message, hint)
 
 
 def _remapping(state: HostState) -> Check:
@@ -88,40 +86,40 @@ def _remapping(state: HostState) -> Check:
     if state.iommu.unsafe_interrupts:
         text = "allow_unsafe_interrupts is set: a guest may forge interrupts"
         hint = "take vfio_iommu_type1.allow_unsafe_interrupts=1 out where remapping works"
-        return _check(name, "fail", text, hint)
+        return check(name, "fail", text, hint)
     if state.virt.remapping:
-        return _check(name, "pass", "interrupts are remapped")
+        return check(name, "pass", "interrupts are remapped")
     if state.virt.remapping is None:
-        return _check(name, "unknown", "the kernel does not show its interrupt controllers here")
+        return check(name, "unknown", "the kernel does not show its interrupt controllers here")
     if not state.iommu.active:
-        return _check(name, "unknown", "it comes with the IOMMU, which is not on")
+        return check(name, "unknown", "it comes with the IOMMU, which is not on")
     text = "interrupts are not remapped: VFIO refuses devices without it"
-    return _check(name, "fail", text, "look for x2APIC and interrupt remapping in firmware setup")
+    return check(name, "fail", text, "look for x2APIC and interrupt remapping in firmware setup")
 
 
 def _kernel(state: HostState) -> Check:
     release = state.identity.kernel
     if not release:
-        return _check("kernel", "unknown", "no kernel runs here")
+        return check("kernel", "unknown", "no kernel runs here")
     if older(release, 5, 15):
         text = f"Linux {release} is older than 5.15, the oldest that is supported"
-        return _check("kernel", "fail", text, "boot a newer kernel")
-    return _check("kernel", "pass", f"Linux {release}")
+        return check("kernel", "fail", text, "boot a newer kernel")
+    return check("kernel", "pass", f"Linux {release}")
 
 
 def _vfio(state: HostState) -> Check:
     if state.vfio_builtin:
-        return _check("vfio", "pass", "vfio-pci is part of the kernel")
+        return check("vfio", "pass", "vfio-pci is part of the kernel")
     said = {
         "loaded": "vfio-pci is loaded",
         "module": "vfio-pci is there as a module",
     }
     if text := said.get(state.virt.vfio):
-        return _check("vfio", "pass", text)
+        return check("vfio", "pass", text)
     if state.virt.vfio == "unknown":
-        return _check("vfio", "unknown", "the modules of the running kernel are not here")
+        return check("vfio", "unknown", "the modules of the running kernel are not here")
     hint = "boot a distribution kernel that is not cut down (Debian: not the cloud flavour)"
-    return _check("vfio", "fail", "this kernel has no vfio-pci", hint)
+    return check("vfio", "fail", "this kernel has no vfio-pci", hint)
 
 
 def _groups(state: HostState, pci: Sequence[PciPart]) -> Check:
@@ -129,22 +127,20 @@ def _groups(state: HostState, pci: Sequence[PciPart]) -> Check:
     neighbours."""
     if not state.iommu.active:
         text = "there are no IOMMU groups before the IOMMU is on"
-        return _check(
-            "groups", "unknown", text if state.iommu.shown else "no groups are shown here"
-        )
+        return check("groups", "unknown", text if state.iommu.shown else "no groups are shown here")
     free = [p for p in pci if p.assignable.answer in ("yes", "with")]
     ends = [p for p in pci if not p.bridge]
     if "pcie_acs_override" in " ".join(state.iommu.arguments):
         text = "pcie_acs_override splits groups that the hardware does not isolate"
-        return _check("groups", "fail", text, "use another slot, and remove that argument")
+        return check("groups", "fail", text, "use another slot, and remove that argument")
     text = f"{len(free)} of {len(ends)} devices can be given away"
     unknown = [p for p in pci if p.assignable.answer == "unknown"]
     if unknown and not free:
         return _check("groups", "unknown", f"cannot be told of {len(unknown)} devices")
     if free:
-        return _check("groups", "pass", text)
+        return check("groups", "pass", text)
     hint = "a card in another slot, or a newer firmware (AGESA), may have a group of its own"
-    return _check("groups", "fail", text, hint)
+    return check("groups", "fail", text, hint)
 
 
 def _boot_loader(state: HostState) -> Check:
@@ -153,9 +149,9 @@ def _boot_loader(state: HostState) -> Check:
         text = "; ".join(p.message for p in found)
         hint = "; ".join(p.hint for p in found if p.hint)
         unknown = all(p.code == "bootloader-unknown" for p in found)
-        return _check("bootloader", "unknown" if unknown else "fail", text, hint)
+        return check("bootloader", "unknown" if unknown else "fail", text, hint)
     evidence = f" ({', '.join(state.boot.evidence)})" if state.boot.evidence else ""
-    return _check("bootloader", "pass", f"{state.boot.loader}{evidence}")
+    return check("bootloader", "pass", f"{state.boot.loader}{evidence}")
 
 
 def _boot_entries(state: HostState) -> Check:
@@ -164,59 +160,15 @@ def _boot_entries(state: HostState) -> Check:
     name = "boot-configuration"
     normal = boot.normal()
     if not normal:
-        return _check(name, "unknown", "no boot entries were found")
+        return check(name, "unknown", "no boot entries were found")
     wanted = boot.configured
     if wanted is not None and any(not set(wanted) <= set(e.args) for e in normal):
         text = "some boot entries lack arguments that are configured"
-        return _check(name, "fail", text, "reconcile --apply makes the boot entries again")
+        return check(name, "fail", text, "reconcile --apply makes the boot entries again")
     first = next((e for e in normal if e.default), normal[0])
     if boot.running and set(first.args) != set(boot.running):
         text = "the next boot has another kernel command line than the running one"
-        return _check(name, "pass", text)
+        return check(name, "pass", text)
     if wanted is None:
-        return _check(name, "pass", f"entries as running; configured: {boot.configured_gap}")
-    return _check(name, "pass", "running, configured and next agree")
-
-
-def _libvirt(state: HostState) -> Iterator[Check]:
-    libvirt = state.libvirt
-    if not libvirt.available:
-        asked = libvirt.reason == "not-asked"
-        hint = {
-            "not-asked": "reconcile --inspect --connect qemu:///system",
-            "no-virsh": "install libvirt-clients",
-            "no-daemon": "install and start libvirt (libvirtd.service, or virtqemud.socket)",
-            "denied": "run as root, or join the libvirt group",
-        }.get(libvirt.reason, "")
-        yield _check("libvirt", "unknown" if asked else "fail", libvirt.message, hint)
-        for name in ("qemu-user", "confinement"):
-            yield _check(name, "unknown", "libvirt is asked for it")
-        yield _memlock(state)
-        return
-    yield _check("libvirt", "pass", f"libvirt {libvirt.version}, {len(libvirt.domains)} domains")
-    yield _qemu_user(libvirt.qemu_user)
-    models = [m for m in libvirt.security_models if m in ("selinux", "apparmor")]
-    if models:
-        yield _check("confinement", "pass", f"QEMU is confined by {', '.join(models)}")
-    else:
-        text = "neither SELinux nor AppArmor confines QEMU"
-        yield _check("confinement", "fail", text, "switch one on, and security_driver in qemu.conf")
-    yield _memlock(state)
-
-
-def _qemu_user(user: int | None) -> Check:
-    """Whom a guest becomes that breaks out of QEMU."""
-    if user is None:
-        return _check("qemu-user", "unknown", "libvirt does not say which user QEMU runs as")
-    if user == 0:
-        hint = 'user = "libvirt-qemu" (Debian) or "qemu" in /etc/libvirt/qemu.conf'
-        return _check("qemu-user", "fail", "QEMU runs as root", hint)
-    return _check("qemu-user", "pass", f"QEMU runs as user {user}, not as root")
-
-
-def _memlock(state: HostState) -> Check:
-    """formatdomain, memtune hard_limit: libvirt computes the limit of VMs with devices."""
-    if state.libvirt.available:
-        return _check("memlock", "pass", "libvirt raises the limit for each VM with devices")
-    hint = "[limits] memlock is for VMs that libvirt does not start"
-    return _check("memlock", "unknown", "whether libvirt starts the VMs is not known", hint)
+        return check(name, "pass", f"entries as running; configured: {boot.configured_gap}")
+    return check(name, "pass", "running, configured and next agree")

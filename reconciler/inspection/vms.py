@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from backends.libvirt.health import Health
 from backends.libvirt.state import DomainState
 from reconciler.inspection.model import VmPart
 from reconciler.observe import HostState
 from specs.record import Record
 
 
-def vms(state: HostState) -> tuple[VmPart, ...]:
+def vms(state: HostState, health: Health | None = None) -> tuple[VmPart, ...]:
     """Every domain that libvirt shows; by its definition, or by what runs where it has none."""
-    return tuple(_vm(domain) for domain in state.libvirt.domains)
+    failures = dict((health.failures if health else None) or ())
+    return tuple(_vm(domain, failures.get(domain.name, ())) for domain in state.libvirt.domains)
 
 
 _KEYS = ("vcpu", "vcpupin", "emulatorpin", "memory", "hugepages", "numatune")
@@ -28,13 +30,14 @@ class _Definition(Record):
         return self.values.get(key) or ""
 
 
-def _vm(domain: DomainState) -> VmPart:
+def _vm(domain: DomainState, failed: tuple[str, ...]) -> VmPart:
     named = VmPart(
         name=domain.name,
         uuid=domain.uuid,
         state=domain.state,
         autostart=domain.autostart,
         persistent=domain.persistent,
+        failed=failed,
     )
     return defined(named, domain.inactive or domain.live or "")
 

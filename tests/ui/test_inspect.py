@@ -118,8 +118,12 @@ def test_readiness_follows_the_host(tmp_path: Path) -> None:
         "bootloader": "pass",
         "boot-configuration": "pass",
         "libvirt": "unknown",
+        "libvirt-daemon": "unknown",
         "qemu-user": "unknown",
+        "kvm-group": "unknown",
+        "libvirt-group": "unknown",
         "confinement": "unknown",
+        "vm-starts": "unknown",
         "memlock": "unknown",
     }
     tree.write("/proc/sys/kernel/osrelease", "5.10.0-8-amd64\n")
