@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib.resources import files
 
@@ -20,14 +21,16 @@ def inspect_mode(args: argparse.Namespace, source: Source) -> int:
         source.reader,
         source.libvirt_uri,
         [domain.name for domain in state.libvirt.domains],
-        person=_person(),
+        person=_person(source),
     )
     sys.stdout.write(rendered(inspect(state, health), args))
     return 0
 
 
-def _person() -> str:
-    """Whom the tool runs for: sudo(8) tells; root itself is nobody in particular."""
+def _person(source: Source) -> str:
+    """Whom the tool runs for, on this machine: sudo(8) tells; root is nobody in particular."""
+    if source.host is None or not source.host.live:
+        return ""
     if os.getuid() == 0:
         return os.environ.get("SUDO_USER", "").replace("root", "")
     return os.environ.get("USER", "")

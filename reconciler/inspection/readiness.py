@@ -136,7 +136,7 @@ def _groups(state: HostState, pci: Sequence[PciPart]) -> Check:
     text = f"{len(free)} of {len(ends)} devices can be given away"
     unknown = [p for p in pci if p.assignable.answer == "unknown"]
     if unknown and not free:
-        return _check("groups", "unknown", f"cannot be told of {len(unknown)} devices")
+        return check("groups", "unknown", f"cannot be told of {len(unknown)} devices")
     if free:
         return check("groups", "pass", text)
     hint = "a card in another slot, or a newer firmware (AGESA), may have a group of its own"
