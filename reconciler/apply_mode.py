@@ -34,6 +34,7 @@ def apply(args: argparse.Namespace, path: str, source: Source) -> int:
     assert host is not None
     saved = _saved_plan(path)
     session = Session.of_plan(saved, source) if saved else Session.open(path, source)
+    session = replace(session, again=args.again)
     # Looking first without the lock: a host in sync is left without a single write.
     first = session.plan()
     if not needs_work(first, host) or first.refusals(strict=args.strict):
@@ -49,10 +50,10 @@ def apply(args: argparse.Namespace, path: str, source: Source) -> int:
             plan = replace(saved, state_digest=plan.state_digest)
         if plan.refusals(strict=args.strict):
             return _nothing_done(plan, args, saved)
-        outcome = _do(host, session, plan, args)
+        outcome = carry_out(host, session, plan, args)
         after = session.plan()
         forget_old_runs(host)
-    return _report(plan, outcome, after, args)
+    return report(plan, outcome, after, args)
 
 
 def needs_work(plan: Plan, host: Host) -> bool:
@@ -101,12 +102,15 @@ def _agreed(plan: Plan, args: argparse.Namespace) -> bool:
 def _nothing_done(plan: Plan, args: argparse.Namespace, saved: Plan | None) -> int:
     if saved and saved.changes:
         _same_state(saved, plan)
-    _print(plan, None, args)
+    print_result(plan, None, args)
     code = plan_exit_code(plan, args)
     return 0 if code == 2 else code
 
 
-def _do(host: Host, session: Session, plan: Plan, args: argparse.Namespace) -> Outcome:
+def carry_out(
+    host: Host, session: Session, plan: Plan, args: argparse.Namespace, **facts: str
+) -> Outcome:
+    """A run over a plan, with the lock held; the journal keeps ``facts``. Raises JournalError."""
     from reconciler.render.plan_json import to_json
 
     if not args.quiet:
@@ -119,6 +123,7 @@ def _do(host: Host, session: Session, plan: Plan, args: argparse.Namespace) -> O
         spec=plan.spec_path,
         digest=plan.spec_digest,
         commit=commit_of(plan.spec_path),
+        **facts,
     )
     return Apply(host, plan, journal, session.plan).run()
 
@@ -136,7 +141,7 @@ def rollback(args: argparse.Namespace, source: Source) -> int:
         record = rollback.find(host, args.operands[0] if args.operands else None)
         plan = rollback.plan(host, record)
         if plan.findings:
-            _print(plan, None, args)
+            print_result(plan, None, args)
             return 3
         if not _agreed(plan, args):
             raise ReconcileError("not undone: the question was not answered with yes")
@@ -148,19 +153,21 @@ def rollback(args: argparse.Namespace, source: Source) -> int:
         )
         done = replace(plan, changes=())
         outcome = Apply(host, plan, journal, lambda _: done).run()
-    _print(plan, outcome, args)
+    print_result(plan, outcome, args)
     return 0 if outcome.good else 1
 
 
-def _report(plan: Plan, outcome: Outcome, after: Plan, args: argparse.Namespace) -> int:
+def report(plan: Plan, outcome: Outcome, after: Plan, args: argparse.Namespace) -> int:
+    """Print what was done and what is pending ``after`` it; returns the exit code."""
     shown = replace(plan, pending=after.pending)
-    _print(shown, outcome, args)
+    print_result(shown, outcome, args)
     if not outcome.good:
         return 1
     return 4 if args.detailed_exitcode and after.pending else 0
 
 
-def _print(plan: Plan, outcome: Outcome | None, args: argparse.Namespace) -> None:
+def print_result(plan: Plan, outcome: Outcome | None, args: argparse.Namespace) -> None:
+    """A plan and what became of it (None: refused), on stdout in the wanted format."""
     from reconciler.render.plan_json import dumps, to_json
     from reconciler.render.plan_markdown import markdown
     from reconciler.render.plan_text import text

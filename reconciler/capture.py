@@ -27,6 +27,7 @@ def take(recorder: RecordingReader, libvirt_uri: str, ssh_connection: str | None
         libvirt_uri=libvirt_uri,
         ssh_connection=ssh_connection,
         device_serials=True,
+        trial=True,
     )
     _shorten_names(recorder, state.names)
     _record_health(recorder)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from backends.bootloader.state import BootProblem
 from backends.steps import Step
 from specs.record import Record, field
 
@@ -59,6 +60,12 @@ def warn(code: str, where: str, message: str, hint: str = "") -> Finding:
 def note(code: str, where: str, message: str, hint: str = "") -> Finding:
     """A finding that explains, and never stops anything."""
     return Finding(Severity.NOTE, code, where, message, hint)
+
+
+def finding_of(problem: BootProblem) -> Finding:
+    """What a boot loader's backend found, as a finding."""
+    severity = Severity.REFUSE if problem.refuse else Severity.WARN
+    return Finding(severity, problem.code, problem.where or "boot", problem.message, problem.hint)
 
 
 class Claim(Record):

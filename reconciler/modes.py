@@ -32,11 +32,9 @@ def run(args: argparse.Namespace) -> int:
         "schema": _schema,
         "rollback": _rollback,
         "history": _history,
+        "confirm": _confirm,
     }
-    mode = modes.get(args.mode)
-    if mode is None:
-        raise ReconcileError(f"--{args.mode} is not in this version yet")
-    return mode(args)
+    return modes[args.mode](args)
 
 
 def spec_path(args: argparse.Namespace) -> str:
@@ -131,6 +129,15 @@ def _rollback(args: argparse.Namespace) -> int:
     if found.host is not None and found.host.live and os.geteuid() != 0:
         raise NeedsRoot("--rollback")
     return rollback(args, found)
+
+
+def _confirm(args: argparse.Namespace) -> int:
+    from reconciler.confirm_mode import confirm
+
+    found = source(args)
+    if found.host is not None and found.host.live and os.geteuid() != 0:
+        raise NeedsRoot("--confirm")
+    return confirm(args, found)
 
 
 def _history(args: argparse.Namespace) -> int:

@@ -93,10 +93,11 @@ def observe(
     libvirt_uri: str = "none",
     ssh_connection: str | None = None,
     device_serials: bool = False,
+    trial: bool = False,
 ) -> HostState:
     """Read everything; ``loader`` is the spec's word on the boot loader, ``ssh_connection`` the
     SSH_CONNECTION of whoever runs the tool (ssh(1)); ``device_serials`` has PCI functions asked for
-    their serial numbers, which a spec may name.
+    their serial numbers, which a spec may name; ``trial`` says that one is wanted.
 
     Raises NeedsRoot where something that must be known cannot be read.
     """
@@ -123,7 +124,7 @@ def observe(
         hugepage_writers=observe_writers(reader),
         groups=observe_groups(reader),
         virt=observe_virtualisation(reader, identity.kernel),
-        boot=observe_boot(reader, loader),
+        boot=observe_boot(reader, loader, trial=trial or bool(owned.section("trial"))),
         initramfs=observe_initramfs(reader, inside),
         libvirt=observe_libvirt(reader, libvirt_uri),
         own_files={path: _own_path(reader, path) for path in sorted(paths)},

@@ -89,6 +89,18 @@ OPTIONS = (
     Option(("--strict",), "", "warnings refuse too"),
     Option(("--detailed-exitcode",), "", "exit 2, 4 too", "So that a script can tell."),
     Option(
+        ("--again",),
+        "",
+        "retry a trial",
+        "--apply: kernel arguments whose trial boot failed are tried once more.",
+    ),
+    Option(
+        ("--checked",),
+        "",
+        "when checks pass",
+        "--confirm: what the trial boot made possible is done, then its checks are waited for.",
+    ),
+    Option(
         ("--yes",),
         "",
         "do not ask",
@@ -125,7 +137,7 @@ def page() -> str:
     lines = [f"usage: reconcile MODE [SPEC] [options]   {SUMMARY}"]
     wide = max(len(mode.shown) for mode in MODES)
     lines += [f"  {mode.shown:<{wide}}  {mode.text}" for mode in MODES]
-    lines += ["options:", *_rows(), *_codes()]
+    lines += [*_rows(), *_codes()]
     return "\n".join(lines) + "\n"
 
 

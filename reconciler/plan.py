@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from backends.steps import DefineDomain, RemoveFile, WriteFile
 from reconciler.checks import host_findings
 from reconciler.digest import digest
-from reconciler.model import Change, Finding, Plan, Severity
+from reconciler.model import Change, Effective, Finding, Pending, Plan, Severity
 from reconciler.observe import HostState
 from reconciler.resources import initramfs, resources
 from reconciler.resources.base import Context, Wishes
@@ -24,14 +24,19 @@ def build(ctx: Context, *, spec_digest: str) -> Plan:
     wishes = replace(wishes, files=wishes.files + initramfs.derived(ctx, wishes))
     results = [resource.plan(ctx, wishes) for resource in resources()]
     findings += [f for result in results for f in result.findings]
-    changes = ordered([c for r in results for c in r.changes])
+    held = {r.held for r in results} - {""}
+    found = [c for r in results for c in r.changes]
+    changes = ordered([c for c in found if c.group not in held])
     return Plan(
         host=host_summary(ctx),
         spec_path=ctx.spec_path,
         spec_digest=spec_digest,
         state_digest=digest(ctx.state),
         changes=changes,
-        pending=tuple(p for r in results for p in r.pending),
+        pending=(
+            *(p for r in results for p in r.pending),
+            *(_waiting(c) for c in found if c.group in held),
+        ),
         findings=_sorted(findings),
         unchanged=tuple(u for r in results for u in r.unchanged),
         spec_content=ctx.spec.model_dump(mode="json", exclude_unset=True, by_alias=True),
@@ -41,6 +46,12 @@ def build(ctx: Context, *, spec_digest: str) -> Plan:
         names={str(f.address): ctx.state.names.name(f.vendor, f.device) for f in ctx.state.pci},
         contents=_contents(ctx, changes),
     )
+
+
+def _waiting(change: Change) -> Pending:
+    """A change that waits until a trial boot is confirmed."""
+    now = "" if change.kind == "file" else str(change.before or "")
+    return Pending(change.object, "once the trial is confirmed", now, Effective.REBOOT)
 
 
 def _contents(ctx: Context, changes: Sequence[Change]) -> dict[str, bytes | None]:

@@ -33,7 +33,8 @@ def without_secrets(content: bytes, path: str) -> bytes:
 
 
 class Session(Record):
-    """What is wanted (``spec`` and the files that it names), and where to look."""
+    """What is wanted (``spec`` and the files that it names), and where to look. ``confirming`` and
+    ``again`` are about a trial boot: see Context."""
 
     spec: HostSpec
     spec_path: str
@@ -42,6 +43,8 @@ class Session(Record):
     documents: Mapping[str, bytes]
     source: Source
     files: tuple[str, ...] = ()
+    confirming: bool = False
+    again: bool = False
 
     @classmethod
     def open(cls, path: str, source: Source) -> Session:
@@ -87,6 +90,9 @@ class Session(Record):
             spec_path=self.spec_path,
             base_dir=self.base_dir,
             documents=self.documents,
+            spec_digest=self.spec_digest,
+            confirming=self.confirming,
+            again=self.again,
         )
         plan = build(ctx, spec_digest=self.spec_digest)
         return replace(plan, findings=(*self._trust(), *plan.findings))
@@ -107,6 +113,7 @@ class Session(Record):
             libvirt_uri=self.source.libvirt_uri,
             ssh_connection=self.source.ssh_connection,
             device_serials=any(t.serial for t in (*self.spec.device, *self.spec.sriov)),
+            trial=self.spec.boot.trial,
         )
 
 

@@ -83,6 +83,10 @@ def check(args: Namespace) -> None:
         raise UsageError(f"--state does not go with --{args.mode}: a capture cannot be changed")
     if args.for_device is not None and args.mode != "init":
         raise UsageError("--for goes with --init: it names the device that a VM is to get")
+    if args.again and args.mode != "apply":
+        raise UsageError("--again goes with --apply: it tries a failed trial boot once more")
+    if args.checked and args.mode != "confirm":
+        raise UsageError("--checked goes with --confirm: it waits until the checks pass")
     if args.format == "html" and args.mode not in ("plan", "inspect"):
         raise UsageError(f"--format html goes with --plan and --inspect, not with --{args.mode}")
     if args.out is not None and args.mode != "plan":

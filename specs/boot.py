@@ -60,6 +60,13 @@ class Boot(Table):
         description="true: the next boot tries the new arguments once; unless it is confirmed, "
         "the boot after it has the old ones.",
     )
+    trial_minutes: int = Field(
+        default=15,
+        ge=0,
+        le=1440,
+        description="Minutes after which a trial boot that nobody has confirmed reboots by itself "
+        "into the old configuration; 0: it stays until somebody reboots.",
+    )
     checks: Items[Annotated[Items[Argument], Field(min_length=1)]] = Field(
         default=(),
         description="Commands that must exit 0 before a trial boot is confirmed by itself, each a "

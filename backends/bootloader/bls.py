@@ -13,6 +13,8 @@ from backends.formats.grub_cfg import is_way_back
 from backends.formats.grub_words import GrubScriptError
 from backends.reader import Reader
 
+TRIAL = "reconcile-trial"
+TRIAL_MARK = "~reconcile"
 _COUNTER = re.compile(r"\+[0-9]+(-[0-9]+)?$")
 _ADDED = ("initrd=", "BOOT_IMAGE=")
 
@@ -20,6 +22,11 @@ _ADDED = ("initrd=", "BOOT_IMAGE=")
 def entry_id(name: str) -> str:
     """The id of an entry file: its name without ending and boot counter (``+2-1``)."""
     return _COUNTER.sub("", name.rsplit(".", 1)[0])
+
+
+def is_trial(entry: str) -> bool:
+    """Whether an id is that of reconcile's own entry for one boot."""
+    return entry == TRIAL or entry.endswith(TRIAL_MARK)
 
 
 def type1(
@@ -50,7 +57,9 @@ def _entry(
     args, readable = _args(source.text, grub)
     title = first("title") or entry_id(name)
     kind = "normal"
-    if not (kernel and readable) or (owner and machine_id and owner != machine_id):
+    if is_trial(entry_id(name)):
+        kind = "trial"
+    elif not (kernel and readable) or (owner and machine_id and owner != machine_id):
         kind = "foreign"
     elif is_way_back(title, entry_id(name), kernel, args):
         kind = "recovery"

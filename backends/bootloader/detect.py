@@ -16,8 +16,18 @@ UNKNOWN = "unknown"
 Finds = Mapping[str, Evidence]
 
 
-def observe_boot(reader: Reader, loader: str = "auto") -> BootState:
-    """The boot state of this host by the backend that the evidence (or the spec) names."""
+def observe_boot(reader: Reader, loader: str = "auto", *, trial: bool = False) -> BootState:
+    """The boot state of this host by the backend that the evidence (or the spec) names; with
+    ``trial`` also what is there of an entry for one boot."""
+    state = _observe(reader, loader)
+    if not trial:
+        return state
+    from backends.bootloader.trial import with_trial
+
+    return with_trial(reader, state)
+
+
+def _observe(reader: Reader, loader: str) -> BootState:
     running = running_arguments(reader)
     problem = unsupported(reader)
     if problem is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from backends.bootloader.state import FileEdit, OwnedFile, SourceFile
 
 Edit = Callable[[str], str]
+_HEADER = b"# Written by reconcile from "
 
 
 def base_of(source: SourceFile, owned: OwnedFile | None, strip: Edit) -> bytes | None:
@@ -50,3 +51,13 @@ def edit_file(
         return None
     mode = owned.before_mode if owned else source.mode
     return FileEdit(source.path, source.content, base, after, mode)
+
+
+def same_but_header(present: bytes | None, wanted: bytes) -> bool:
+    """Whether two files of ours are equal, whatever spec their comment lines name."""
+    return present is not None and _body(present) == _body(wanted)
+
+
+def _body(content: bytes) -> bytes:
+    lines = content.splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(_HEADER))

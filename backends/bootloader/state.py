@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
+from backends.formats.cmdline import matching
 from backends.steps import Step
 from specs.record import Record, field
 
@@ -36,7 +37,8 @@ class BootEntry(Record):
 
     ``args`` are the kernel arguments as the kernel will get them, less those that the loader
     itself adds (BOOT_IMAGE=, initrd=). ``kind``: ``normal``; ``recovery`` (recovery and rescue
-    entries, the way back: never changed); ``foreign`` (another system, a chain loader).
+    entries, the way back: never changed); ``trial`` (reconcile's own, for one boot); ``foreign``
+    (another system, a chain loader).
     """
 
     id: str
@@ -72,12 +74,51 @@ class BootProblem(Record):
     refuse: bool = True
 
 
+class TrialState(Record):
+    """What is there of a trial entry, and what one would be made from.
+
+    ``obstacle`` says why this host cannot boot an entry just once; ``template`` is the text of the
+    entry that boots by default, ``facts`` are the loader's own. ``chosen`` is the entry that the
+    next boot (and only that) will start, as the loader names it, empty for none; ``entry`` the
+    file of a trial entry, empty where there is none. ``sources`` are the files that a trial edits,
+    ``folders`` what has to be made above them. ``routed`` says that there is a default route,
+    ``writable`` that the root file system is; ``systemd`` that units can watch over a trial,
+    ``gate`` that boot-complete.target exists, ``program`` where they find reconcile.
+    """
+
+    obstacle: BootProblem | None = None
+    template: str = ""
+    chosen: str = ""
+    entry: str = ""
+    sources: tuple[SourceFile, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    folders: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    routed: bool = False
+    writable: bool = False
+    systemd: bool = False
+    gate: bool = False
+    program: str = ""
+
+    def missing_folders(self, path: str) -> tuple[str, ...]:
+        """The folders that a file of a trial needs and that are not there, innermost first."""
+        return dict(self.folders).get(path, ())
+
+    def source(self, path: str) -> SourceFile:
+        """The file at ``path`` as it was observed. Raises KeyError for any other."""
+        return {s.path: s for s in self.sources}[path]
+
+    def fact(self, name: str) -> str:
+        """A loader's own fact by name. Raises KeyError."""
+        return dict(self.facts)[name]
+
+
 class BootState(Record):
     """The three truths of a kernel command line: running, configured, and next (``entries``).
 
     ``running`` is /proc/cmdline less what the loader added; ``configured`` is what the source
     files, as they are, give a normal entry (without generated root= and the like), or None with
-    ``configured_gap`` saying why it cannot be told without running a shell.
+    ``configured_gap`` saying why it cannot be told without running a shell. ``trial`` is looked at
+    only where a trial is wanted or under way.
     """
 
     loader: str
@@ -89,6 +130,7 @@ class BootState(Record):
     sources: tuple[SourceFile, ...] = ()
     problems: tuple[BootProblem, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    trial: TrialState | None = None
 
     def source(self, path: str) -> SourceFile | None:
         """The source file at ``path``, if it was observed."""
@@ -97,6 +139,13 @@ class BootState(Record):
     def fact(self, name: str) -> str | None:
         """A loader's own fact (a path, a version) by name."""
         return dict(self.facts).get(name)
+
+    @property
+    def tried(self) -> TrialState:
+        """What is there of a trial; a bug where nobody looked."""
+        if self.trial is None:
+            raise AssertionError("the trial was not observed")
+        return self.trial
 
     def normal(self) -> tuple[BootEntry, ...]:
         """The entries that wanted arguments must be on."""
@@ -165,3 +214,32 @@ class BootEdit(Record):
     def needed(self) -> bool:
         """Whether anything has to be done."""
         return bool(self.files or self.regenerate)
+
+
+class TrialWish(Record):
+    """An entry for one boot: the default one with ``remove`` (words) and ``absent`` (NAME or
+    NAME=VALUE) out of its arguments and ``add`` in them. ``header`` is the comment that files of
+    ours carry; ``owned_files`` as in BootWish."""
+
+    add: tuple[str, ...]
+    remove: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    header: str = ""
+    owned_files: Mapping[str, OwnedFile] = field(default_factory=dict)
+
+    def gone(self, words: Sequence[str]) -> list[str]:
+        """What goes out of a line of these words."""
+        patterns = [w for pattern in self.absent for w in matching(words, pattern)]
+        return [*patterns, *self.remove]
+
+
+class TrialEdit(Record):
+    """Files in the order to write them, then the steps that choose the entry for the next boot.
+
+    ``args`` are the entry's arguments as the kernel will get them.
+    """
+
+    files: tuple[FileEdit, ...] = ()
+    choose: tuple[Step, ...] = ()
+    args: tuple[str, ...] = ()
+    problems: tuple[BootProblem, ...] = ()

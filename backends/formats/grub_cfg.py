@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from backends.formats import cmdline
 from backends.formats.grub_words import Command, expand, kernel_line, parse, source_of
-from specs.record import Record
+from specs.record import Record, replace
 
 _LINUX = {"linux", "linux16", "linuxefi"}
 _INITRD = {"initrd", "initrd16", "initrdefi"}
@@ -24,7 +25,8 @@ _WAY_BACK_ID = re.compile(r"-recovery-|-rescue\b")
 
 
 class MenuEntry(Record):
-    """One ``menuentry``. ``path`` are the ids of the submenus around it.
+    """One ``menuentry``. ``path`` are the ids of the submenus around it, ``path_titles`` their
+    titles.
 
     ``kernel`` is the path on GRUB's device, None if the entry starts no Linux; ``args`` are the
     kernel's words as GRUB hands them over; ``hypervisor_args`` those of Xen.
@@ -40,6 +42,7 @@ class MenuEntry(Record):
     hypervisor: str | None = None
     hypervisor_args: tuple[str, ...] = ()
     recovery: bool = False
+    path_titles: tuple[str, ...] = ()
 
 
 class GrubCfg(Record):
@@ -62,7 +65,8 @@ def parse_grub_cfg(text: str, variables: Mapping[str, str] | None = None) -> Gru
         name = source_of(command.words[0])
         blscfg |= name == "blscfg"
         if name == "menuentry" and command.block is not None:
-            entries.append(_entry(command, path, known))
+            entry = _entry(command, tuple(ident for _, ident in path), known)
+            entries.append(replace(entry, path_titles=tuple(title for title, _ in path)))
         elif name == "set" and not path and len(command.words) > 1:
             key, _, value = source_of(command.words[1]).partition("=")
             defaults += [value] if key == "default" else []
@@ -90,18 +94,20 @@ def _settings(commands: Sequence[Command]) -> dict[str, str]:
     }
 
 
-def _walk(
-    commands: Sequence[Command], known: Mapping[str, str]
-) -> Iterator[tuple[Command, tuple[str, ...]]]:
+_Path: TypeAlias = tuple[tuple[str, str], ...]
+"""The submenus around something, from the outside: (title, id) each."""
+
+
+def _walk(commands: Sequence[Command], known: Mapping[str, str]) -> Iterator[tuple[Command, _Path]]:
     """All commands outside of menu entries, with the submenus around them."""
-    stack: list[tuple[Command, tuple[str, ...]]] = [(c, ()) for c in reversed(commands)]
+    stack: list[tuple[Command, _Path]] = [(c, ()) for c in reversed(commands)]
     while stack:
         command, path = stack.pop()
         yield command, path
         name = source_of(command.words[0])
         if command.block is None or name == "menuentry":
             continue
-        inner = (*path, _title_and_id(command, known)[1]) if name == "submenu" else path
+        inner = (*path, _title_and_id(command, known)) if name == "submenu" else path
         stack += [(c, inner) for c in reversed(command.block)]
 
 

@@ -20,6 +20,8 @@ complete -c reconcile -l connect -x -a 'qemu:///system qemu:///session none' -d 
 complete -c reconcile -l out -r -F -d 'save the plan too'
 complete -c reconcile -l strict -d 'warnings refuse too'
 complete -c reconcile -l detailed-exitcode -d 'exit 2, 4 too'
+complete -c reconcile -l again -d 'retry a trial'
+complete -c reconcile -l checked -d 'when checks pass'
 complete -c reconcile -l yes -d 'do not ask'
 complete -c reconcile -l no-color -d 'plain, like NO_COLOR'
 complete -c reconcile -s v -l verbose -d 'also steps and diffs'

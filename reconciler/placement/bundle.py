@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from backends.bootloader.in_place import same_but_header
 from backends.bootloader.state import OwnedFile
 from backends.steps import RemoveFile, Step, WriteFile
 from reconciler.model import Change, Claim
 from reconciler.ownership import digest, file_claim
 from reconciler.resources.base import Context
-from reconciler.resources.files import same_content
 from specs.record import Record, replace
 
 SECTION = "placement-files"
@@ -58,7 +58,7 @@ def ours(ctx: Context, paths: tuple[str, ...]) -> bool:
 
 def _write(ctx: Context, path: str, content: bytes, steps: list[Step], claims: list[Claim]) -> None:
     present = ctx.state.file(path)
-    if present.content is not None and same_content(present.content, content):
+    if same_but_header(present.content, content):
         return
     known = ctx.owned.files(SECTION).get(path)
     before = known or OwnedFile(present.content, present.mode, "", present.missing_folders)

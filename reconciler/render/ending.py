@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconciler.apply import Outcome
 from reconciler.budget.words import count
 from reconciler.model import Effective, Plan
-from reconciler.render.plan_words import closing
+from reconciler.render.plan_words import CONFIRM, closing, in_trial
 
 
 def ending(plan: Plan, outcome: Outcome) -> Iterator[str]:
@@ -39,7 +39,9 @@ def _done(outcome: Outcome) -> str:
 def _next(plan: Plan) -> Iterator[str]:
     """What the user has to do for the rest to take effect."""
     reboot = [p for p in plan.pending if p.effective is Effective.REBOOT]
-    if reboot:
+    if in_trial(plan):
+        yield CONFIRM
+    elif reboot:
         things = ", ".join(dict.fromkeys(p.object for p in reboot))
         yield f"Next: reboot this host, for {things}; then run the same command again."
     vms = [p.object for p in plan.pending if p.effective is Effective.VM_RESTART]

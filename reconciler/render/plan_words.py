@@ -31,7 +31,7 @@ WAITS = {
     Effective.REBOOT: "a reboot",
 }
 FINDING_WORDS = {Severity.REFUSE: "refused", Severity.WARN: "warning", Severity.NOTE: "note"}
-_OBJECTS = {"kernel-args": "kernel command line"}
+_OBJECTS = {"kernel-args": "kernel command line", "trial": "trial boot"}
 # Fields that say no more than the object does.
 _PLAIN_FIELDS = frozenset({"content", "args", "entries"})
 
@@ -155,9 +155,19 @@ def closing(plan: Plan) -> str:
     same = ""
     if plan.unchanged:
         same = f" {count(len(plan.unchanged), 'thing')} already as wanted (-v lists them)."
+    if not counts["changes"] and in_trial(plan):
+        return f"No changes. {CONFIRM}{same}"
     if not counts["changes"]:
         waits = " It waits for the next boot or VM start." if plan.pending else ""
         return f"No changes.{waits}{same}"
     parts = [("now", "now"), ("vm_restart", "at VM start"), ("reboot", "at the next boot")]
     when = ", ".join(f"{counts[key]} {text}" for key, text in parts if counts[key])
     return f"{count(counts['changes'], 'change')}: {when}.{same}"
+
+
+CONFIRM = "This is a trial boot: reconcile --confirm keeps what it tries."
+
+
+def in_trial(plan: Plan) -> bool:
+    """Whether the plan was made in a trial boot."""
+    return any(f.code == "trial-running" for f in plan.findings)

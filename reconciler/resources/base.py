@@ -52,17 +52,21 @@ class Wishes(Record):
 
 
 class Result(Record):
-    """What a resource contributes to the plan."""
+    """What a resource contributes to the plan. Changes of the group ``held`` wait: they are no
+    part of this plan, and told as pending."""
 
     changes: tuple[Change, ...] = ()
     findings: tuple[Finding, ...] = ()
     pending: tuple[Pending, ...] = ()
     unchanged: tuple[Unchanged, ...] = ()
+    held: str = ""
 
 
 class Context(Record):
     """Everything a decision may depend on. ``base_dir`` is where the spec's relative paths start;
-    ``documents`` holds the files that the spec names (domain definitions), by spec path."""
+    ``documents`` holds the files that the spec names (domain definitions), by spec path.
+    ``confirming``: what a trial boot has tried becomes permanent. ``again``: a trial that failed is
+    tried once more."""
 
     spec: HostSpec
     state: HostState
@@ -70,6 +74,9 @@ class Context(Record):
     spec_path: str
     base_dir: str
     documents: Mapping[str, bytes] = field(default_factory=dict)
+    spec_digest: str = ""
+    confirming: bool = False
+    again: bool = False
 
     @property
     def header(self) -> str:

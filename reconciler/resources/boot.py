@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends.bootloader import backend
-from backends.bootloader.state import (
-    BootEdit,
-    BootProblem,
-    BootState,
-    BootWish,
-    FileEdit,
-    OwnedFile,
-)
+from backends.bootloader.state import BootEdit, BootProblem, BootState, BootWish
 from backends.formats.cmdline import (
     MAX_BYTES,
     edit,
@@ -25,19 +18,20 @@ from backends.formats.cmdline import (
     tokens,
 )
 from backends.formats.kernel_arg import check_arg
-from backends.steps import RemoveFile, Step, WriteFile
+from reconciler import trial
+from reconciler.boot_files import claim_of, steps_of
 from reconciler.model import (
     Change,
     Claim,
     Effective,
     Finding,
     Pending,
-    Severity,
     Unchanged,
+    finding_of,
     note,
     refuse,
 )
-from reconciler.ownership import BOOT_FILES, digest, file_claim
+from reconciler.ownership import BOOT_FILES
 from reconciler.resources.base import ArgWish, Context, Result, Wishes
 from reconciler.resources.files import BOOT_GROUP
 from specs.record import replace
@@ -64,13 +58,12 @@ class Boot:
         args = merge(wishes.args)
         owned = tuple(ctx.owned.get(SECTION, "args") or ())
         absent = tuple(str(a) for a in ctx.spec.boot.absent_kernel_args)
-        findings = [*_forbidden(args, absent), *_trial(ctx)]
-        if any(f.severity is Severity.REFUSE for f in findings):
+        if findings := _forbidden(args, absent):
             return Result(findings=tuple(findings))
         if not (args or owned or absent or ctx.owned.section(BOOT_FILES)):
-            return Result(pending=_retired(ctx))
+            return replace(trial.ended(ctx), pending=_retired(ctx))
         state = ctx.state.boot
-        if stops := [_finding(_with_arguments(p, args)) for p in state.problems if p.refuse]:
+        if stops := [finding_of(_with_arguments(p, args)) for p in state.problems if p.refuse]:
             return Result(findings=tuple(stops))
         wish = BootWish(
             args=tuple(a.arg for a in args),
@@ -81,12 +74,20 @@ class Boot:
             kept={k: tuple(v) for k, v in (ctx.owned.get(SECTION, "kept") or {}).items()},
         )
         change = backend(state.loader).edit(state, wish)
-        findings += [_finding(p) for p in (*state.problems, *change.problems)]
+        findings += [finding_of(p) for p in (*state.problems, *change.problems)]
         findings += _too_long(state, change)
         findings += [_already(a, args) for a in change.already]
+        if change.needed and ctx.spec.boot.trial and not ctx.confirming:
+            tried = trial.tried(ctx, wish, change, _because(args, wish, change))
+            return replace(
+                tried,
+                findings=(*findings, *tried.findings),
+                pending=(*_pending(state, wish), *tried.pending),
+            )
+        ended = trial.ended(ctx)
         return Result(
-            changes=_changes(ctx, args, wish, change),
-            findings=tuple(findings),
+            changes=(*_changes(ctx, args, wish, change), *ended.changes),
+            findings=(*findings, *ended.findings),
             pending=(*_pending(state, wish), *_retired(ctx)),
             unchanged=() if change.needed else _unchanged(args),
         )
@@ -114,22 +115,6 @@ def _forbidden(args: Sequence[ArgWish], absent: Sequence[str]) -> list[Finding]:
         for arg, where in pairs
         if (problem := check_arg(arg))
     ]
-
-
-def _trial(ctx: Context) -> list[Finding]:
-    """A permanent change is not what somebody asked for who wanted to try it once."""
-    if not ctx.spec.boot.trial:
-        return []
-    message = "trial boots are not in this version: the change would be permanent at once"
-    return [
-        refuse("trial-unsupported", "boot.trial", message, "set trial = false, or leave it out")
-    ]
-
-
-def _finding(problem: BootProblem) -> Finding:
-    severity = Severity.REFUSE if problem.refuse else Severity.WARN
-    where = problem.where or "boot"
-    return Finding(severity, problem.code, where, problem.message, problem.hint)
 
 
 def _with_arguments(problem: BootProblem, args: Sequence[ArgWish]) -> BootProblem:
@@ -176,7 +161,7 @@ def _changes(
             before=change.why_stale if stale else _configured(state),
             after="every entry as wanted" if stale else join(expected(state, wish, change)),
             because=_because(args, wish, change),
-            steps=(*_file_steps(ctx, change.files), *change.regenerate),
+            steps=(*steps_of(change.files, wish.owned_files), *change.regenerate),
             effective=Effective.REBOOT,
             requires=frozenset({"initramfs"}),  # the order that a killed run survives best
             group=BOOT_GROUP,
@@ -209,19 +194,11 @@ def expected(state: BootState, wish: BootWish, change: BootEdit) -> tuple[str, .
     return edit(words, remove=[*absent, *wish.owned], add=change.added)
 
 
-def _file_steps(ctx: Context, files: Sequence[FileEdit]) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    for file in files:
-        if file.after is None:
-            owned = ctx.owned.files(BOOT_FILES).get(file.path)
-            steps.append(RemoveFile(file.path, owned.folders if owned else ()))
-        else:
-            steps.append(WriteFile(file.path, file.after, file.mode))
-    return tuple(steps)
-
-
 def _claims(ctx: Context, wish: BootWish, change: BootEdit) -> tuple[Claim, ...]:
-    claims = [_file_claim(ctx, file) for file in change.files]
+    claims = [
+        claim_of(file, wish.owned_files, _missing_folders(ctx, file.path), BOOT_FILES)
+        for file in change.files
+    ]
     claims += _given_back(ctx, {file.path for file in change.files})
     claims.append(Claim(SECTION, "args", list(change.added) or None))
     kept = {path: list(args) for path, args in change.kept.items()}
@@ -245,15 +222,6 @@ def _given_back(ctx: Context, edited: set[str]) -> list[Claim]:
 def _content(state: BootState, path: str) -> bytes | None:
     source = state.source(path)
     return source.content if source else None
-
-
-def _file_claim(ctx: Context, file: FileEdit) -> Claim:
-    if file.after is None or file.after == file.base:
-        return Claim(BOOT_FILES, file.path, None)
-    known = ctx.owned.files(BOOT_FILES).get(file.path)
-    folders = known.folders if known else _missing_folders(ctx, file.path)
-    owned = OwnedFile(file.base, file.mode, digest(file.after), folders)
-    return file_claim(file.path, owned, BOOT_FILES)
 
 
 def _missing_folders(ctx: Context, path: str) -> tuple[str, ...]:

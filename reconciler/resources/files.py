@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backends.bootloader.in_place import same_but_header
 from backends.bootloader.state import OwnedFile
 from backends.steps import RemoveFile, Step, WriteFile
 from reconciler.model import Change, Claim, Unchanged
@@ -9,7 +10,6 @@ from reconciler.ownership import FILES, digest, file_claim
 from reconciler.resources.base import Context, FileWish, Result, Wishes
 
 BOOT_GROUP = "boot"
-_HEADER = b"# Written by reconcile from "
 
 
 class Files:
@@ -46,19 +46,9 @@ def change_id(path: str) -> str:
     return f"file:{path}"
 
 
-def same_content(present: bytes, wanted: bytes) -> bool:
-    """Whether two files of ours are equal, whatever spec path their headers name."""
-    return _body(present) == _body(wanted)
-
-
-def _body(content: bytes) -> bytes:
-    lines = content.splitlines(keepends=True)
-    return b"".join(line for line in lines if not line.startswith(_HEADER))
-
-
 def _write(ctx: Context, wish: FileWish) -> Change | None:
     present = ctx.state.file(wish.path)
-    if present.content is not None and same_content(present.content, wish.content):
+    if same_but_header(present.content, wish.content):
         return None
     owned = ctx.owned.files().get(wish.path)
     # A foreign edit of our file is drift: what stood there before us stays what undo brings back.

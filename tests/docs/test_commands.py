@@ -14,15 +14,25 @@ from pathlib import Path
 
 import pytest
 
+from backends.formats.loader_entry import options
 from reconciler.options import MODES
 from tests.cli import Ran, run
 from tests.simulator.hosts import build
+from tests.trial.hosts import boots, grub_bls
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/intel-workstation"
 SMALL = "version = 1\n[limits]\nmemlock = 'unlimited'\n"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-_CHANGES = {"--apply", "--rollback", "--history", "--capture", "--out", "--detailed-exitcode"}
+_CHANGES = {
+    "--apply",
+    "--rollback",
+    "--confirm",
+    "--history",
+    "--capture",
+    "--out",
+    "--detailed-exitcode",
+}
 
 
 def commands(page: Path) -> Iterator[str]:
@@ -64,6 +74,16 @@ class Reader:
             (self.folder / out.strip()).write_text(done.out)
         return done
 
+    def _trial(self) -> str:
+        """A host in the middle of a trial boot."""
+        root, spec = self.folder / "trial", self.folder / "trial.toml"
+        grub_bls(root)
+        spec.write_text("version = 1\n[boot]\ntrial = true\nkernel_args = ['nohz=off']\n")
+        assert run("--apply", spec, "--root", root).code == 0
+        (copy,) = root.glob("boot/loader/entries/*~reconcile.conf")
+        boots(root, " ".join(options(copy.read_text(), grub=True) or ()), "boot-2")
+        return str(root)
+
     def _placed(self, words: list[str]) -> list[str]:
         there = [str(self.folder / w) if re.fullmatch(r"\w+\.(toml|json)", w) else w for w in words]
         if "--root" in there:
@@ -72,6 +92,8 @@ class Reader:
         elif not _CHANGES & set(there):
             looks = {"--plan", "--inspect", "--init"} & set(there) and "--state" not in there
             return [*there, *(("--state", str(self.folder / "capture.json")) if looks else ())]
+        if "--confirm" in there:
+            return [*there, "--root", self._trial()]
         small = str(self.folder / "small.toml")
         there = [small if w == str(self.folder / "host.toml") else w for w in there]
         return [*there, "--root", str(self.tree)]
@@ -88,8 +110,8 @@ def test_every_command_works(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_the_documentation_shows_every_mode() -> None:
     shown = {word for page in PAGES for line in commands(page) for word in line.split()}
-    # A trial boot cannot be made yet; the schema is for editors (README names it in its text).
-    assert {f"--{mode.name}" for mode in MODES} - shown == {"--confirm", "--schema"}
+    # The schema is for editors (README names it in its text).
+    assert {f"--{mode.name}" for mode in MODES} - shown == {"--schema"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

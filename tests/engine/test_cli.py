@@ -206,12 +206,14 @@ def test_a_plan_that_is_none(root: Path, tmp_path: Path, text: str) -> None:
     assert "not a plan" in ran.err
 
 
-def test_a_trial_boot_is_not_made_permanent_instead(root: Path, tmp_path: Path) -> None:
+def test_a_trial_boot_that_cannot_be_is_not_made_permanent_instead(
+    root: Path, tmp_path: Path
+) -> None:
     spec = tmp_path / "trial.toml"
     spec.write_text('version = 1\n[boot]\ntrial = true\nkernel_args = ["iommu=pt"]\n')
     ran = run("--apply", spec, "--root", root)
     assert ran.code == 3
-    assert "trial-unsupported" in ran.out
+    assert "trial-unsupported" in ran.out  # its grub.cfg has no 00_header
     assert not (root / "etc/default/grub.d/zz-reconcile.cfg").exists()
 
 

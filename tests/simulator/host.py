@@ -20,10 +20,12 @@ from reconciler.source import Source
 from specs.spec import HostSpec
 from tests.simulator.kernel import SimKernel
 
+ONE_SHOT = "sys/firmware/efi/efivars/LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+
 
 class SimHost(Host):
     """Files are written for real; /sys reacts as SimKernel says; programs only leave a trace,
-    except modprobe, which loads the simulated kernel's modules."""
+    except modprobe, which loads the simulated kernel's modules, ip and bootctl."""
 
     def __init__(self, root: Path, kernel: SimKernel | None = None) -> None:
         super().__init__(root)
@@ -65,9 +67,18 @@ class SimHost(Host):
             shown, content = as_shown.get(key, (key, flag))
             info[shown] = content
 
+    def _set_one_shot(self, entry: str) -> None:
+        """bootctl(1): the firmware's variable, or (empty) none."""
+        path = Path(self.root) / ONE_SHOT
+        path.unlink(missing_ok=True)
+        if entry:
+            path.write_bytes(b"\7\0\0\0" + f"{entry}\0".encode("utf-16-le"))
+
     def run_step(self, step: Run) -> None:
         """See Host."""
         self.ran.append(step.argv)
+        if step.argv[:2] == ("bootctl", "set-oneshot"):
+            self._set_one_shot(step.argv[2])
         if step.argv[:3] == ("ip", "link", "set"):
             self._ip_link_set(step.argv)
         if step.argv[0] == "modprobe" and not self.kernel.modprobe(step.argv[-1]):

@@ -25,6 +25,7 @@ iommu = "passthrough"
 kernel_args = ["mitigations=auto"]
 absent_kernel_args = ["nomodeset"]
 trial = false
+trial_minutes = 30
 checks = [["ping", "-c1", "192.0.2.1"]]
 [cpu]
 isolated = "2-7,10-15"
