@@ -16,11 +16,15 @@ def problem(reader: Reader, expect: Expect, ran: Ran) -> str | None:
 
 
 def _checks() -> dict[str, Check]:
-    from backends.bootloader.expect import grub_cfg, uki
+    from backends.bootloader.expect import grub_cfg, loader_entries, uki
     from backends.initramfs.expect import holds, made_again
 
     return {
         "grub-cfg": lambda reader, expect, ran: grub_cfg(reader, expect),
+        "loader-entries": lambda reader, expect, ran: loader_entries(reader, expect),
+        "grub-loader-entries": lambda reader, expect, ran: loader_entries(
+            reader, expect, grub=True
+        ),
         "uki": lambda reader, expect, ran: uki(reader, expect),
         "made-again": made_again,
         "initramfs": holds,

@@ -32,9 +32,12 @@ _GENERATED = ("initrd=", "BOOT_IMAGE=", "systemd.machine_id=", "$")
 
 
 class Dialect(Record):
-    """Who reads the words of an entry: GRUB's script lexer, or nobody before the kernel."""
+    """Who reads the words of an entry: GRUB's script lexer, or nobody before the kernel; which
+    lines of /etc/kernel/cmdline count, and which words of an entry are not from there."""
 
     grub: bool
+    reads: ReadBy = ReadBy.UNCOMMENTED
+    generated: tuple[str, ...] = _GENERATED
 
     def form(self, arg: str) -> str:
         """The argument as it is written."""
@@ -46,13 +49,15 @@ class Dialect(Record):
         return tokens(" ".join(found[:1] if self.grub else found))
 
 
-def configured_line(reader: Reader, line: SourceFile) -> tuple[tuple[str, ...] | None, str]:
+def configured_line(
+    reader: Reader, line: SourceFile, reads: ReadBy = ReadBy.UNCOMMENTED
+) -> tuple[tuple[str, ...] | None, str]:
     """What a kernel installed tomorrow gets, or None and why it cannot be told."""
     if line.content is not None:
-        return read_cmdline_file(line.text, ReadBy.UNCOMMENTED), ""
+        return read_cmdline_file(line.text, reads), ""
     vendor = reader.read_text(_VENDOR)
     if vendor is not None:
-        return read_cmdline_file(vendor, ReadBy.UNCOMMENTED), ""
+        return read_cmdline_file(vendor, reads), ""
     return None, f"{CMDLINE} does not exist: a new kernel would get the running command line"
 
 
@@ -118,29 +123,29 @@ def line_for_new_kernels(
             source, lambda text: _line(text, wish, gone, added, dialect), needed=bool(added)
         )
     return edit_file(
-        source, owned, _strip(wish), lambda text: _line(text, wish, (), added, dialect)
+        source, owned, _strip(wish, dialect), lambda text: _line(text, wish, (), added, dialect)
     )
 
 
-def written_again(source: SourceFile, wish: BootWish) -> FileEdit:
+def written_again(source: SourceFile, wish: BootWish, dialect: Dialect) -> FileEdit:
     """The line's same bytes, for the sake of a newer time stamp."""
-    base = base_of(source, wish.owned_files.get(CMDLINE), _strip(wish))
+    base = base_of(source, wish.owned_files.get(CMDLINE), _strip(wish, dialect))
     return FileEdit(CMDLINE, source.content, base, source.content, source.mode)
 
 
-def _strip(wish: BootWish) -> Edit:
+def _strip(wish: BootWish, dialect: Dialect) -> Edit:
     ours = [a for a in wish.owned if a not in wish.kept.get(CMDLINE, ())]
-    return lambda text: edit_cmdline_file(text, spelled(ours), (), ReadBy.UNCOMMENTED)
+    return lambda text: edit_cmdline_file(text, spelled(ours), (), dialect.reads)
 
 
 def _line(
     text: str, wish: BootWish, remove: Sequence[str], added: Sequence[str], dialect: Dialect
 ) -> str:
-    gone = [*absent_in(read_cmdline_file(text, ReadBy.UNCOMMENTED), wish), *remove]
+    gone = [*absent_in(read_cmdline_file(text, dialect.reads), wish), *remove]
     new = [dialect.form(a) for a in added]
-    edited = edit_cmdline_file(text, gone, new, ReadBy.UNCOMMENTED)
+    edited = edit_cmdline_file(text, gone, new, dialect.reads)
     if dialect.grub and edited != text:  # grubby reads the first line only, 20-grub.install all
-        return as_one_line(edited, ReadBy.UNCOMMENTED)
+        return as_one_line(edited, dialect.reads)
     return edited
 
 
@@ -150,15 +155,15 @@ def _made(
     wish: BootWish,
     added: Sequence[str],
     dialect: Dialect,
-) -> FileEdit | None:
-    """A line of our own making: what the default entry has, and ours."""
+) -> FileEdit:
+    """A line of our own making: what the default entry has (where no entry can be read, what
+    runs), and ours."""
     normal = state.normal()
     first = next((e for e in normal if e.default), normal[0] if normal else None)
-    if first is None:
-        return None
-    entry = state.source(first.source)
-    words = dialect.words(entry.text) if entry else first.args
-    words = tuple(w for w in words if not w.startswith(_GENERATED))
+    entry = state.source(first.source) if first else None
+    words = first.args if first else state.running
+    words = dialect.words(entry.text) if entry else words
+    words = tuple(w for w in words if not w.startswith(dialect.generated))
     gone = [*absent_in(words, wish), *spelled(retired(wish))]
     line = join(edit(words, gone, [dialect.form(a) for a in added])) + "\n"
     return FileEdit(CMDLINE, None, None, line.encode("utf-8", "surrogateescape"), source.mode)

@@ -34,6 +34,17 @@ def uki(reader: Reader, expect: Expect) -> str | None:
     return wrong_arguments([image(reader, expect.path)], expect)
 
 
+def loader_entries(reader: Reader, expect: Expect, *, grub: bool = False) -> str | None:
+    """The entries (``words`` are their ids) of a boot partition are there, with the arguments."""
+    from backends.bootloader.bls import type1
+
+    found = {e.id: e for _, e in type1(reader, expect.path, "", {} if grub else None)}
+    missing = [id for id in expect.words if id not in found]
+    if missing:
+        return f"{expect.path} has no entry {missing[0]} any more"
+    return wrong_arguments([found[id] for id in expect.words], expect)
+
+
 def wrong_arguments(entries: Iterable[BootEntry], expect: Expect) -> str | None:
     """The first entry that lacks an argument, or still has one that must be gone."""
     for entry in entries:

@@ -198,7 +198,7 @@ def _edits(
     change = _edit(state, last, wish, places)
     older = last.path == CMDLINE and any(f.path == DEFAULTS for f in found)
     if change is None and older and last.content is not None:
-        change = written_again(last, wish)
+        change = written_again(last, wish, _DIALECT)
     return (*found, *((change,) if change else ()))
 
 

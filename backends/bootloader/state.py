@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from backends.formats.cmdline import matching
 from backends.steps import Step
-from specs.record import Record, field
+from specs.record import Record, field, replace
 
 
 class Strength(IntEnum):
@@ -146,6 +146,10 @@ class BootState(Record):
         if self.trial is None:
             raise AssertionError("the trial was not observed")
         return self.trial
+
+    def with_facts(self, *facts: tuple[str, str]) -> BootState:
+        """The state with more facts."""
+        return replace(self, facts=(*self.facts, *facts))
 
     def normal(self) -> tuple[BootEntry, ...]:
         """The entries that wanted arguments must be on."""

@@ -6,6 +6,9 @@ from backends.bootloader.state import BootProblem
 from backends.formats import shell_assign
 from backends.reader import Reader
 
+# Tools that other backends run, and the file that says that they own the entries.
+_TOOLS = (("proxmox-boot-tool", "/etc/kernel/proxmox-boot-uuids"),)
+
 
 def unsupported(reader: Reader) -> BootProblem | None:
     """Why kernel arguments of this system must not be edited in place, or None.
@@ -32,13 +35,11 @@ def unsupported(reader: Reader) -> BootProblem | None:
 
 def _owned_by_a_tool(reader: Reader) -> BootProblem | None:
     """Tools that write the entries anew from a source of their own."""
-    if reader.exists("/etc/kernel/proxmox-boot-uuids"):
-        return _proxmox(reader)
-    if reader.exists("/etc/kernelstub/configuration") and _program(reader, "kernelstub"):
+    missing = next((tool for tool, sign in _TOOLS if _lacks(reader, tool, sign)), None)
+    if missing:
         return _problem(
-            "kernelstub owns the kernel arguments here (Pop!_OS)",
-            'run: kernelstub -a "ARGS" (it drops words that are there already: for two sizes of '
-            "hugepages give it the whole line with -o; -d shuffles what is left)",
+            f"{missing} writes the boot entries here, but its program is not installed",
+            f"install {missing}",
         )
     if reader.exists("/run/mnt/ubuntu-boot"):
         return _problem(
@@ -46,16 +47,10 @@ def _owned_by_a_tool(reader: Reader) -> BootProblem | None:
             "its gadget snap allows arguments or does not: snap set system system.kernel."
             'cmdline-append="ARGS"',
         )
-    kind = _loader_type(reader)
-    if kind == "none":
+    if loader_type(reader) == "none":
         return _problem(
             "LOADER_TYPE=none in /etc/sysconfig/bootloader: nobody is to manage the boot loader",
             "set it to the loader that is there (grub2-efi, say), or add by hand: ARGS",
-        )
-    if _program(reader, "sdbootutil") and kind in ("grub2-bls", "systemd-boot"):
-        return _problem(
-            "sdbootutil writes the boot entries here",
-            "add ARGS to the line in /etc/kernel/cmdline, then run: sdbootutil update-all-entries",
         )
     if reader.exists("/usr/sbin/transactional-update") and _read_only_root(reader):
         return _problem(
@@ -63,20 +58,6 @@ def _owned_by_a_tool(reader: Reader) -> BootProblem | None:
             "run reconcile inside: transactional-update shell",
         )
     return None
-
-
-def _proxmox(reader: Reader) -> BootProblem:
-    """proxmox-boot-tool copies kernels and entries to ESPs that are not mounted."""
-    by_grub = "BOOT_IMAGE=" in (reader.read_text("/proc/cmdline") or "")
-    where = (
-        "add ARGS to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub"
-        if by_grub
-        else "add ARGS to the first line of /etc/kernel/cmdline"
-    )
-    return _problem(
-        "proxmox-boot-tool writes the boot entries here, on partitions that are not mounted",
-        f"{where}, then run: proxmox-boot-tool refresh",
-    )
 
 
 def _xen(reader: Reader) -> BootProblem | None:
@@ -90,10 +71,14 @@ def _xen(reader: Reader) -> BootProblem | None:
     )
 
 
-def _loader_type(reader: Reader) -> str | None:
+def loader_type(reader: Reader) -> str | None:
     """/etc/sysconfig/bootloader of openSUSE says which loader update-bootloader serves."""
     text = reader.read_text("/etc/sysconfig/bootloader")
     return shell_assign.evaluate([text], "LOADER_TYPE").text if text else None
+
+
+def _lacks(reader: Reader, tool: str, sign: str) -> bool:
+    return reader.exists(sign) and not _program(reader, tool)
 
 
 def _program(reader: Reader, name: str) -> bool:

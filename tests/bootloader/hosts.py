@@ -14,7 +14,7 @@ from pathlib import Path
 
 from backends.formats.kernel_cmdline_file import ReadBy, read_cmdline_file
 from tests.formats.shells import source
-from tests.simulator import esp, grub2, hosts, refind
+from tests.simulator import esp, grub2, hosts, refind, tools
 from tests.simulator.tree import TreeBuilder
 
 ARGS = 'quiet console=tty0 console=ttyS0,115200 "dyndbg=file a.c +p" x-y=1 a=0 b a=0'
@@ -28,12 +28,11 @@ def _nothing(tree: TreeBuilder) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LoaderHost:
-    """``loader`` is what it must be found to be; ``readable``: its entries can be read here."""
+    """``loader`` is what it must be found to be."""
 
     loader: str
     build: Make
     generate: Generate = _nothing
-    readable: bool = True
 
 
 def _default_grub(tree: TreeBuilder, text: str) -> None:
@@ -144,6 +143,26 @@ def _refind_without_options(tree: TreeBuilder, args: str) -> None:
     (tree.root / "boot/refind_linux.conf").unlink()
 
 
+def _proxmox_grub(tree: TreeBuilder, args: str) -> None:
+    """BIOS, or Secure Boot: GRUB on every ESP, as on Debian otherwise."""
+    _debian(tree, args)
+    tree.write("/etc/kernel/proxmox-boot-uuids", "AAAA-BBBB\n")
+    tree.write("/usr/sbin/proxmox-boot-tool", "")
+
+
+def _proxmox_unmounted(tree: TreeBuilder, args: str) -> None:
+    tools.proxmox(tree, args, mounted=False)
+
+
+def _suse_systemd_boot(tree: TreeBuilder, args: str) -> None:
+    tools.suse_bls(tree, args, "systemd-boot")
+
+
+def _pop_without_loader(tree: TreeBuilder, args: str) -> None:
+    """Started by the firmware."""
+    tools.pop_os(tree, args, setup_loader=False)
+
+
 HOSTS = {
     "debian": LoaderHost("grub-mkconfig", _debian, _debian_cfg),
     "ubuntu-cloud-image": LoaderHost("grub-mkconfig", _cloud_image, _debian_cfg),
@@ -155,4 +174,13 @@ HOSTS = {
     "unified-images": LoaderHost("systemd-boot", _images, _new_image),
     "refind": LoaderHost("refind", _refind),
     "refind-without-options": LoaderHost("refind", _refind_without_options),
+    "proxmox-grub": LoaderHost("proxmox-boot-tool", _proxmox_grub, _debian_cfg),
+    "proxmox-systemd-boot": LoaderHost("proxmox-boot-tool", tools.proxmox, tools.proxmox_refresh),
+    "proxmox-unmounted": LoaderHost("proxmox-boot-tool", _proxmox_unmounted),
+    "tumbleweed-grub": LoaderHost("sdbootutil", tools.suse_bls, tools.sdbootutil_update),
+    "tumbleweed-systemd-boot": LoaderHost(
+        "sdbootutil", _suse_systemd_boot, tools.sdbootutil_update
+    ),
+    "pop-os": LoaderHost("kernelstub", tools.pop_os, tools.kernelstub),
+    "pop-os-without-loader": LoaderHost("kernelstub", _pop_without_loader, tools.kernelstub),
 }

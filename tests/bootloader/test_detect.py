@@ -30,6 +30,12 @@ def debian(tree: TreeBuilder) -> None:
     hosts.debian(tree, "h", grub2.ID)
 
 
+def sdboot(tree: TreeBuilder) -> None:
+    """systemd-boot with an entry."""
+    esp.systemd_boot(tree)
+    esp.entry(tree, "x.conf")
+
+
 def says(tree: TreeBuilder, who: str) -> None:
     """What the loader that ran left in LoaderInfo."""
     tree.write(esp.LOADER_INFO, grub2.efi_variable(who))
@@ -42,9 +48,9 @@ def says(tree: TreeBuilder, who: str) -> None:
         ((grub2.suse,), None, "grub2"),
         ((grub2.suse, debian), None, "grub-mkconfig"),
         ((grub2.fedora, debian), "GRUB 2.14", "grub2"),
-        ((debian, esp.systemd_boot), "systemd-boot 257", "systemd-boot"),
-        ((esp.systemd_boot, debian), "GRUB 2.12", "grub-mkconfig"),
-        ((grub2.fedora, esp.systemd_boot), "systemd-boot 255", "systemd-boot"),
+        ((debian, sdboot), "systemd-boot 257", "systemd-boot"),
+        ((sdboot, debian), "GRUB 2.12", "grub-mkconfig"),
+        ((grub2.fedora, sdboot), "systemd-boot 255", "systemd-boot"),
     ],
 )
 def test_what_booted_this_kernel_beats_what_lies_there(
@@ -62,7 +68,7 @@ def test_what_booted_this_kernel_beats_what_lies_there(
 
 
 def test_loader_info_and_the_command_line_disagree(tree: TreeBuilder) -> None:
-    esp.systemd_boot(tree)
+    sdboot(tree)
     debian(tree)
     says(tree, "systemd-boot 252")
     (problem,) = observed(tree).problems
@@ -90,15 +96,7 @@ _SDBOOTUTIL = ("/usr/bin/sdbootutil", "")
         (_writes(("/run/systemd/container", "docker")), "run it on the host"),
         (_writes(("/run/ostree-booted", "")), "rpm-ostree kargs"),
         (_writes(("/etc/os-release", "ID=nixos\n")), "nixos-rebuild boot"),
-        (_writes(("/etc/kernel/proxmox-boot-uuids", "A-B\n")), "proxmox-boot-tool refresh"),
-        (
-            _writes(("/etc/kernelstub/configuration", "{}"), ("/usr/bin/kernelstub", "")),
-            "kernelstub -a",
-        ),
-        (
-            _writes(_SDBOOTUTIL, ("/etc/sysconfig/bootloader", 'LOADER_TYPE="grub2-bls"\n')),
-            "sdbootutil update-all-entries",
-        ),
+        (_writes(("/etc/kernel/proxmox-boot-uuids", "A-B\n")), "install proxmox-boot-tool"),
         (_writes(("/etc/sysconfig/bootloader", "LOADER_TYPE=none\n")), "set it to the loader"),
         (_writes(("/run/mnt/ubuntu-boot/x", "")), "snap set system"),
         (_writes(("/proc/xen/capabilities", "control_d\n")), "GRUB_CMDLINE_XEN_DEFAULT"),
@@ -119,20 +117,6 @@ def test_what_belongs_to_another_tool_is_refused_with_its_command(
     (problem,) = observed(tree).problems
     assert (problem.code, problem.refuse) == ("bootloader-unsupported", True)
     assert command in problem.hint
-
-
-@pytest.mark.parametrize(
-    ("running", "place"),
-    [
-        ("BOOT_IMAGE=/boot/vmlinuz root=x", "/etc/default/grub"),
-        ("initrd=\\EFI\\proxmox\\initrd root=x", "/etc/kernel/cmdline"),
-    ],
-)
-def test_proxmox_says_which_file(tree: TreeBuilder, running: str, place: str) -> None:
-    debian(tree)
-    tree.write("/etc/kernel/proxmox-boot-uuids", "A-B\n")
-    tree.write("/proc/cmdline", running)
-    assert place in observed(tree).problems[0].hint
 
 
 @pytest.mark.parametrize("kind", ["grub2", "grub2-efi"])

@@ -75,13 +75,13 @@ def test_an_initramfs_is_made_beside_the_old_one(tmp_path: Path, room: int, full
 
 def test_another_tools_command_comes_with_the_arguments(tmp_path: Path) -> None:
     tree = hosts.build("amd-workstation", tmp_path)
-    tree.write("/etc/kernel/proxmox-boot-uuids", "A-B\n")
+    tree.write("/run/ostree-booted", "")
     spec = HostSpec.model_validate({"version": 1, "boot": {"kernel_args": ["a=1", "b"]}})
     state = observe(TreeReader(tmp_path), own_paths())
     ctx = Context(spec, state, Owned(), "/s.toml", "/")
     wishes = Wishes(args=(ArgWish("a=1", "boot"), ArgWish("b", "boot")))
     (finding,) = RESOURCE.plan(ctx, wishes).findings
     assert finding.hint == (
-        "add a=1 b to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, then run: "
-        "proxmox-boot-tool refresh"
+        "run rpm-ostree kargs with --append-if-missing= for each of: a=1 b "
+        "(bootc: a file in /usr/lib/bootc/kargs.d of the image)"
     )

@@ -215,3 +215,27 @@ def test_edit_is_idempotent_and_reversible(
     assert not host.edit(wanted).needed
     host.apply(())
     assert host.content(*FOLDERS) == before
+
+
+def test_an_esp_that_is_not_mounted_is_refused(tree: TreeBuilder) -> None:
+    """LoaderInfo says who booted; without its entries nothing can be changed."""
+    (tree.root / f"boot/efi/loader/entries/{ENTRY}").unlink()
+    state = observe_boot(TreeReader(tree.root))
+    assert state.loader == "systemd-boot"
+    assert [(p.code, p.refuse) for p in state.problems] == [("bootloader-unsupported", True)]
+    assert "mount" in state.problems[0].hint
+
+
+def test_an_image_that_the_firmware_starts_itself(tmp_path: Path) -> None:
+    t = TreeBuilder(tmp_path)
+    esp.systemd_boot(t)
+    esp.image(t, esp.LINE)
+    for path in (esp.LOADER_INFO, "/boot/efi/loader/loader.conf"):
+        (tmp_path / path.lstrip("/")).unlink()
+    (tmp_path / "boot/efi/EFI/systemd/systemd-bootx64.efi").unlink()
+    assert observe_boot(t.reader()).loader == "unknown"
+    stub = esp.LOADER_INFO.replace("LoaderInfo", "StubInfo")
+    t.write(stub, b"\7\0\0\0" + "systemd-stub 257\0".encode("utf-16-le"))
+    state = observe_boot(t.reader())
+    assert (state.loader, state.problems) == ("systemd-boot", ())
+    assert "StubInfo" in state.evidence[0]

@@ -28,6 +28,7 @@ class Flavour:
 
 _GRUB = ("grub-pc",)
 _SDBOOT = ("systemd-boot",)
+_UKI = ("systemd-boot", "systemd-boot-efi", "systemd-ukify")
 FLAVOURS = {
     f.name: f
     for f in (
@@ -36,5 +37,6 @@ FLAVOURS = {
         Flavour("dracut", "trixie", "dracut", "grub-mkconfig", _GRUB),
         Flavour("sdboot12", "bookworm", "initramfs-tools", "systemd-boot", _SDBOOT),
         Flavour("sdboot13", "trixie", "initramfs-tools", "systemd-boot", _SDBOOT),
+        Flavour("uki13", "trixie", "initramfs-tools", "systemd-boot", _UKI),
     )
 }

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.simulator import esp
 from tests.simulator.tree import TreeBuilder
 
 GPU, AUDIO, NIC, SPARE, DISK = (
@@ -19,16 +20,17 @@ _PORTS = ("0000:00:01.0", "0000:00:1c.0")
 
 
 def kernel_of(root: Path) -> str:
-    """The version of the one kernel that is installed in the root."""
-    (modules,) = (root / "usr/lib/modules").iterdir()
-    return modules.name
+    """The version of the kernel that is installed in the root (the first, after a second)."""
+    return min(modules.name for modules in (root / "usr/lib/modules").iterdir())
 
 
-def simulate(root: Path, args: str = "quiet", passed: bool = False) -> None:
+def simulate(
+    root: Path, args: str = "quiet", passed: bool = False, loader: str = "grub-mkconfig"
+) -> None:
     """A small host: a card with two functions, a spare NIC, a disk and a NIC that it lives on.
 
-    It was booted with ``args``. Its Intel IOMMU runs when they say so; ``passed`` says whether
-    the card then came up on vfio-pci. Call it again for the next boot.
+    It was booted by ``loader`` with ``args``. Its Intel IOMMU runs when they say so; ``passed``
+    says whether the card then came up on vfio-pci. Call it again for the next boot.
     """
     for folder in ("proc", "sys"):
         for left in (root / folder).iterdir():
@@ -51,13 +53,17 @@ def simulate(root: Path, args: str = "quiet", passed: bool = False) -> None:
     tree.mount(tree.partition("sda", 2), "/")
     tree.nic("eno1", nic)
     tree.default_route("eno1")
-    _kernel(tree, kernel_of(root), args)
+    _kernel(tree, kernel_of(root), args, loader)
     tree.finish()
 
 
-def _kernel(tree: TreeBuilder, version: str, args: str) -> None:
+def _kernel(tree: TreeBuilder, version: str, args: str, loader: str) -> None:
     args = f"root=/dev/sda2 ro {args}"
-    tree.write("/proc/cmdline", f"BOOT_IMAGE=/boot/vmlinuz-{version} {args}\n")
+    if loader == "systemd-boot":
+        tree.write("/proc/cmdline", f"initrd=\\x\\{version}\\initrd.img {args}\n")
+        tree.write(esp.LOADER_INFO, b"\7\0\0\0" + "systemd-boot 252\0".encode("utf-16-le"))
+    else:
+        tree.write("/proc/cmdline", f"BOOT_IMAGE=/boot/vmlinuz-{version} {args}\n")
     tree.write("/proc/sys/kernel/osrelease", version + "\n")
     tree.write("/proc/sys/kernel/hostname", "kvm-01\n")
     tree.write("/proc/sys/kernel/random/boot_id", "11111111-2222-3333-4444-555555555555\n")

@@ -13,7 +13,8 @@ _LEFT_OUT = ("proc", "sys", "dev", "run", "tmp", "var/tmp", "var/log", "var/lib/
 
 
 def snapshot(root: Path) -> dict[str, str]:
-    """Host path → what is there. Of an initramfs, which is made anew, only that it is there."""
+    """Host path → what is there. Of what holds an initramfs, which is made anew, only that it is
+    there."""
     return {f"/{path}": _entry(root, path) for path in sorted(_paths(root))}
 
 
@@ -32,6 +33,7 @@ def _entry(root: Path, path: str) -> str:
     if stat.S_ISLNK(found.st_mode):
         return " ".join([*words, os.readlink(full)])
     words += [f"{n}={os.getxattr(full, n)!r}" for n in sorted(os.listxattr(full))]
-    if stat.S_ISREG(found.st_mode) and not path.startswith("boot/initrd.img-"):
+    holds_initramfs = path.startswith("boot/") and ("initrd.img-" in path or "/EFI/Linux/" in path)
+    if stat.S_ISREG(found.st_mode) and not holds_initramfs:
         words.append(hashlib.sha256(full.read_bytes()).hexdigest())
     return " ".join(words)

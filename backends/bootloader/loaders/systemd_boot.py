@@ -76,7 +76,10 @@ class SystemdBoot:
             configured=configured,
             configured_gap=gap,
             sources=sources,
-            problems=tuple(_problems(reader, images)),
+            problems=(
+                *_nothing_to_edit([*(entry for _, entry in found), *images], folders),
+                *_problems(reader, images),
+            ),
             facts=(*_facts(reader, folders), *_room(reader, folders, images)),
         )
 
@@ -148,6 +151,18 @@ def _facts(reader: Reader, folders: Sequence[str]) -> tuple[tuple[str, str], ...
         ("mkinitcpio", "yes" if reader.exists("/usr/bin/mkinitcpio") else "no"),
         ("kernel-install", "yes" if reader.exists("/usr/bin/kernel-install") else "no"),
     )
+
+
+def _nothing_to_edit(
+    entries: Sequence[BootEntry], folders: Sequence[str]
+) -> tuple[BootProblem, ...]:
+    """What cannot be seen cannot be managed: the line for kernels to come is not what boots."""
+    if any(e.kind == "normal" for e in entries):
+        return ()
+    where = ", ".join(folders) or " or ".join(efi.ESP_FOLDERS)
+    message = f"no entry and no image that boots this system was found on {where}"
+    hint = "mount the EFI system partition (bootctl status tells it); kernel-install makes entries"
+    return (BootProblem("bootloader-unsupported", message, hint, where=where),)
 
 
 def _problems(reader: Reader, images: Sequence[BootEntry]) -> list[BootProblem]:
