@@ -102,9 +102,21 @@ def _agreed(plan: Plan, args: argparse.Namespace) -> bool:
 def _nothing_done(plan: Plan, args: argparse.Namespace, saved: Plan | None) -> int:
     if saved and saved.changes:
         _same_state(saved, plan)
-    print_result(plan, None, args)
     code = plan_exit_code(plan, args)
+    if code == 3:
+        print_refused(plan, args)
+        return code
+    print_result(plan, Outcome({}), args)
     return 0 if code == 2 else code
+
+
+def print_refused(plan: Plan, args: argparse.Namespace) -> None:
+    """The plan as it would be shown; as JSON with what became of each change."""
+    if args.format == "json":
+        results = {change.id: "skipped" for change in plan.changes}
+        print_result(plan, Outcome(results, dict.fromkeys(results, "refused")), args)
+    else:
+        show(plan, args)
 
 
 def carry_out(
@@ -141,7 +153,7 @@ def rollback(args: argparse.Namespace, source: Source) -> int:
         record = rollback.find(host, args.operands[0] if args.operands else None)
         plan = rollback.plan(host, record)
         if plan.findings:
-            print_result(plan, None, args)
+            print_refused(plan, args)
             return 3
         if not _agreed(plan, args):
             raise ReconcileError("not undone: the question was not answered with yes")
@@ -166,23 +178,23 @@ def report(plan: Plan, outcome: Outcome, after: Plan, args: argparse.Namespace) 
     return 4 if args.detailed_exitcode and after.pending else 0
 
 
-def print_result(plan: Plan, outcome: Outcome | None, args: argparse.Namespace) -> None:
-    """A plan and what became of it (None: refused), on stdout in the wanted format."""
+def print_result(plan: Plan, outcome: Outcome, args: argparse.Namespace) -> None:
+    """A plan and what became of it, on stdout in the wanted format."""
     from reconciler.render.plan_json import dumps, to_json
     from reconciler.render.plan_markdown import markdown
     from reconciler.render.plan_text import text
+    from reconciler.render.plan_words import waiting
     from reconciler.render.style import columns, for_stream
 
-    outcome = outcome or Outcome(
-        results={c.id: "skipped" for c in plan.changes},
-        errors={c.id: "refused" for c in plan.changes},
-    )
     if args.format == "json":
-        reboot = any(p.effective is Effective.REBOOT for p in plan.pending)
+        # What a plan would make wait does not wait where nothing was done.
+        pending = plan.pending if "done" in outcome.results.values() else waiting(plan)
+        reboot = any(p.effective is Effective.REBOOT for p in pending)
         sys.stdout.write(dumps({**to_json(plan, outcome), "reboot_required": reboot}))
     elif args.format == "markdown":
         sys.stdout.write(markdown(plan, outcome, verbose=args.verbose))
     else:
         style = for_stream(sys.stdout, no_colour=args.no_color)
         width = columns(sys.stdout)
-        sys.stdout.write(text(plan, style, verbose=args.verbose, outcome=outcome, width=width))
+        how = {"verbose": args.verbose, "quiet": args.quiet}
+        sys.stdout.write(text(plan, style, **how, outcome=outcome, width=width))

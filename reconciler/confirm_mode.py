@@ -13,7 +13,7 @@ from backends.bootloader.trial.arguments import running_mark
 from backends.host import Host
 from backends.package_managers import none_at_work
 from reconciler import ownership
-from reconciler.apply_mode import carry_out, print_result, report
+from reconciler.apply_mode import carry_out, print_refused, report
 from reconciler.journal import runs
 from reconciler.model import Change, Plan
 from reconciler.recover import recover
@@ -61,7 +61,7 @@ def confirm(args: argparse.Namespace, source: Source) -> int:
         session = replace(session, confirming=True)
         plan = _only(session.plan(), lambda c: c.group == BOOT_GROUP or c.id == ID)
         if plan.refusals(strict=args.strict):
-            print_result(plan, None, args)
+            print_refused(plan, args)
             return 3
         outcome = carry_out(host, session, plan, args, confirms=there.ident)
         after = replace(session, confirming=False).plan()

@@ -91,13 +91,15 @@ def show(plan: Plan, args: argparse.Namespace) -> None:
     elif args.format == "markdown":
         from reconciler.render.plan_markdown import markdown
 
-        sys.stdout.write(markdown(plan, verbose=args.verbose))
+        sys.stdout.write(markdown(plan, strict=args.strict, verbose=args.verbose))
     else:
         from reconciler.render.plan_text import text
         from reconciler.render.style import columns, for_stream
 
         style = for_stream(sys.stdout, no_colour=args.no_color)
-        sys.stdout.write(text(plan, style, verbose=args.verbose, width=columns(sys.stdout)))
+        width = columns(sys.stdout)
+        how = {"verbose": args.verbose, "quiet": args.quiet, "strict": args.strict}
+        sys.stdout.write(text(plan, style, **how, width=width))
 
 
 def plan_exit_code(plan: Plan, args: argparse.Namespace) -> int:

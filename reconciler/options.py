@@ -114,7 +114,12 @@ OPTIONS = (
         "Every step, a unified diff of each file, notes, and what is already as wanted with the "
         "reason.",
     ),
-    Option(("-q", "--quiet"), "", "no progress"),
+    Option(
+        ("-q", "--quiet"),
+        "",
+        "findings and the sum",
+        "No progress, no list of changes: what is refused, warned of or failed, and the last line.",
+    ),
     Option(("-h", "--help"), "", "this page"),
     Option(("--version",), "", "the version"),
 )

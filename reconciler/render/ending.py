@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from reconciler.apply import Outcome
 from reconciler.budget.words import count
 from reconciler.model import Effective, Plan
-from reconciler.render.plan_words import CONFIRM, closing, in_trial
+from reconciler.render.plan_words import CONFIRM, closing, in_trial, listed
 
 
-def ending(plan: Plan, outcome: Outcome) -> Iterator[str]:
+def ending(plan: Plan, outcome: Outcome, *, verbose: bool = False) -> Iterator[str]:
     """The last lines of ``--apply``; ``plan`` has what is pending afterwards."""
-    if plan.refusals(strict=False) or not plan.changes:
-        yield closing(plan)
+    if not plan.changes:
+        yield closing(plan, verbose=verbose)
         return
     yield _done(outcome)
     if outcome.stopped:
@@ -42,8 +42,8 @@ def _next(plan: Plan) -> Iterator[str]:
     if in_trial(plan):
         yield CONFIRM
     elif reboot:
-        things = ", ".join(dict.fromkeys(p.object for p in reboot))
-        yield f"Next: reboot this host, for {things}; then run the same command again."
+        things = listed(p.object for p in reboot)
+        yield f"Next: reboot this host ({things}), then run the same command again."
     vms = [p.object for p in plan.pending if p.effective is Effective.VM_RESTART]
     if vms:
-        yield f"Next: shut down and start {', '.join(dict.fromkeys(vms))}."
+        yield f"Next: shut down and start {listed(vms)}."

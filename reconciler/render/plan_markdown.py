@@ -32,14 +32,16 @@ _SIGNS = {Severity.REFUSE: "⛔", Severity.WARN: "⚠️", Severity.NOTE: "ℹ�
 _RESULTS = {"done": "✅", "failed": "❌", "skipped": "⏭️"}
 
 
-def markdown(plan: Plan, outcome: Outcome | None = None, *, verbose: bool = False) -> str:
+def markdown(
+    plan: Plan, outcome: Outcome | None = None, *, strict: bool = False, verbose: bool = False
+) -> str:
     """Headline, findings, a table of changes a chapter, what waits; nothing in it is active.
 
     ``verbose`` adds the diffs of the files, folded.
     """
     title = "Plan for" if outcome is None else "Applied to"
     lines = [f"### {title} {cell(plan.host.get('hostname') or 'this host')}", ""]
-    lines += [f"**{cell(closing(plan))}**"]
+    lines += [f"**{cell(closing(plan, strict=strict))}**"]
     lines += _findings(plan)
     for name, changes in chapters(plan):
         lines += ["", f"#### {name}", "", *_table("what", "change", "when", "because")]

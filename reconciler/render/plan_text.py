@@ -41,21 +41,30 @@ def text(
     style: Style,
     *,
     verbose: bool = False,
+    quiet: bool = False,
+    strict: bool = False,
     outcome: Outcome | None = None,
     width: int = WIDTH,
 ) -> str:
-    """The whole page; ends with a newline. Only diffs may be wider than ``width``."""
-    page = _Page(plan, style, verbose, width, outcome)
-    page.title()
-    page.findings()
-    # What a refused plan would do is no news to somebody who has to change the spec first.
-    if verbose or outcome is not None or not plan.refusals(strict=False):
-        page.changes()
-        page.pending()
-    if verbose:
-        page.unchanged()
-    last = [closing(plan)] if outcome is None else ending(plan, outcome)
-    page.lines += ["", *(line for words in last for line in page.wrapped(words))]
+    """The whole page; ends with a newline. Only diffs may be wider than ``width``. With ``quiet``
+    only what was refused, warned of or failed, and the sum; ``strict``: warnings refuse."""
+    page = _Page(plan, style, verbose and not quiet, width, outcome)
+    if quiet:
+        page.grave()
+    else:
+        page.title()
+        page.findings()
+        # What a refused plan would do is no news to somebody who has to change the spec first.
+        if verbose or not plan.refusals(strict=strict):
+            page.changes()
+            page.pending()
+        if verbose:
+            page.unchanged()
+        page.lines.append("")
+    last = [closing(plan, strict=strict, verbose=verbose)] if outcome is None else []
+    if outcome is not None:
+        last += ending(plan, outcome, verbose=verbose)
+    page.lines += [line for words in last for line in page.wrapped(words)]
     return "\n".join(page.lines) + "\n"
 
 
@@ -98,6 +107,16 @@ class _Page(msgspec.Struct):
         if notes and not self.verbose:
             self.lines += ["", *self.wrapped(f"{count(len(notes), 'note')} (-v)", look="dim")]
 
+    def grave(self) -> None:
+        """What nobody wants to miss."""
+        for finding in self.plan.findings:
+            if finding.severity is not Severity.NOTE:
+                self.lines += [*self.finding(finding), ""]
+        failed = self.outcome.errors if self.outcome else {}
+        for change in self.plan.changes:
+            if change.id in failed:
+                self.change(change)
+
     def finding(self, finding: Finding) -> list[str]:
         sign, look = _SIGNS[finding.severity]
         word = FINDING_WORDS[finding.severity]
@@ -135,6 +154,8 @@ class _Page(msgspec.Struct):
 
     def _difference(self, change: Change) -> list[str]:
         name = field(change)
+        if not change.steps:
+            return self.wrapped(f"forgotten: {value(change.before)}", "      ")
         words = f"{value(change.before)} → {value(change.after)}"
         return self.wrapped(f"{name}: {words}" if name else words, "      ")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from backends.formats.cmdline import join, tokens
 from reconciler.budget.words import count
@@ -31,6 +31,7 @@ WAITS = {
     Effective.REBOOT: "a reboot",
 }
 FINDING_WORDS = {Severity.REFUSE: "refused", Severity.WARN: "warning", Severity.NOTE: "note"}
+_GONE = "no longer in the spec"
 _OBJECTS = {"kernel-args": "kernel command line", "trial": "trial boot"}
 # Fields that say no more than the object does.
 _PLAIN_FIELDS = frozenset({"content", "args", "entries"})
@@ -81,6 +82,11 @@ def labelled(plan: Plan, place: str) -> str:
     return _PLACE.sub(name, place)
 
 
+def listed(things: Iterable[str]) -> str:
+    """Several things in one sentence: short names, each once."""
+    return ", ".join(dict.fromkeys(_OBJECTS.get(thing, thing) for thing in things))
+
+
 def field(change: Change) -> str:
     """The field, where it says something."""
     return "" if change.field in _PLAIN_FIELDS else change.field
@@ -107,6 +113,8 @@ def when_and_why(plan: Plan, change: Change) -> str:
     """``now, because device[0] (gpu)``; no reason where every line of the details has its own."""
     reason = why(plan, change)
     when = WHEN[change.effective]
+    if reason == _GONE:
+        return f"{when}: it is {reason}"
     return f"{when}, because {reason}" if reason else when
 
 
@@ -146,20 +154,23 @@ def value(found: object) -> str:
     return str(found)
 
 
-def closing(plan: Plan) -> str:
-    """One line that sums up."""
+def closing(plan: Plan, *, strict: bool = False, verbose: bool = False) -> str:
+    """One line that sums up. With ``strict`` warnings refuse; what is listed above, as with
+    ``verbose``, is only counted."""
     counts = summary(plan)
-    refused = len(plan.refusals(strict=False))
+    refused = plan.refusals(strict=strict)
     if refused:
-        return f"Refused for {count(refused, 'reason')}; nothing will be touched."
+        by_option = " (--strict)" if any(f.severity is Severity.WARN for f in refused) else ""
+        return f"Refused for {count(len(refused), 'reason')}{by_option}; nothing will be touched."
     same = ""
     if plan.unchanged:
-        same = f" {count(len(plan.unchanged), 'thing')} already as wanted (-v lists them)."
+        listed = "" if verbose else " (-v lists them)"
+        same = f" {count(len(plan.unchanged), 'thing')} already as wanted{listed}."
     if not counts["changes"] and in_trial(plan):
         return f"No changes. {CONFIRM}{same}"
     if not counts["changes"]:
-        waits = " It waits for the next boot or VM start." if plan.pending else ""
-        return f"No changes.{waits}{same}"
+        waits = " and ".join(dict.fromkeys(WAITS[p.effective] for p in plan.pending))
+        return f"No changes{f'; what is configured waits for {waits}' if waits else ''}.{same}"
     parts = [("now", "now"), ("vm_restart", "at VM start"), ("reboot", "at the next boot")]
     when = ", ".join(f"{counts[key]} {text}" for key, text in parts if counts[key])
     return f"{count(counts['changes'], 'change')}: {when}.{same}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -78,5 +79,6 @@ class Live(Lines):
 
 
 def watch_of(stream: IO[str], plan: Plan) -> Watch:
-    """What suits the stream."""
-    return (Live if stream.isatty() else Lines)(stream, plan)
+    """What suits the stream; a dumb terminal cannot erase a line."""
+    moving = stream.isatty() and os.environ.get("TERM") != "dumb"
+    return (Live if moving else Lines)(stream, plan)

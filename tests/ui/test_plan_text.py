@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.steps import RemoveFile, WriteFile
-from reconciler.model import Change, Effective, Pending, Plan, Unchanged, refuse, warn
+from backends.steps import RemoveFile, WriteAttribute, WriteFile
+from reconciler.apply import Outcome
+from reconciler.model import Change, Effective, Pending, Plan, Unchanged, note, refuse, warn
 from reconciler.render.plan_text import text
 from reconciler.render.style import Style
 from reconciler.render.wrap import wrap
 from specs.record import replace
 from tests.cli import run
 from tests.simulator.examples import NAMES
+from tests.simulator.hosts import build
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OLD = b"# a comment\nGRUB_TIMEOUT=5\n"
+STEPS = (WriteAttribute("/sys/bus/pci/drivers_probe", "0000:01:00.0"),)
 NEW = b"# a comment\nGRUB_TIMEOUT=1\n"
 
 
@@ -104,3 +108,59 @@ def test_names_and_places_are_told_in_words() -> None:
 def test_hostile_text_reaches_no_terminal() -> None:
     found = plan(change("/etc/\x1b[31mx", WriteFile("/etc/\x1b[31mx", b"\x1b]0;evil\x07\n")))
     assert "\x1b" not in text(found, Style(), verbose=True)
+
+
+def test_quiet_says_what_nobody_wants_to_miss() -> None:
+    findings = (warn("x", "cpu", "m", "h"), note("y", "cpu", "n"))
+    found = plan(change("/etc/x", WriteFile("/etc/x", NEW)), findings=findings)
+    assert text(found, Style(), quiet=True).splitlines() == [
+        "! warning: x, cpu",
+        "  m",
+        "  → h",
+        "",
+        "1 change: 1 now.",
+    ]
+    failed = Outcome({"file:/etc/x": "failed"}, {"file:/etc/x": "no room"})
+    shown = text(found, Style(), quiet=True, outcome=failed)
+    assert "✗ /etc/x" in shown
+    assert "no room" in shown
+
+
+def test_with_strict_a_warning_is_a_reason_to_refuse() -> None:
+    findings = (warn("x", "cpu", "m", "h"),)
+    found = plan(change("/etc/x", WriteFile("/etc/x", NEW)), findings=findings)
+    shown = text(found, Style(), strict=True)
+    assert shown.endswith("Refused for 1 reason (--strict); nothing will be touched.\n")
+    assert "/etc/x" not in shown
+
+
+def test_an_apply_that_is_refused_shows_the_plan_and_claims_nothing(tmp_path: Path) -> None:
+    build("intel-workstation", tmp_path)
+    spec = EXAMPLES / "intel-workstation/host.toml"
+    refused = run("--apply", spec, "--root", tmp_path, "--strict")
+    assert refused.code == 3
+    assert refused.out.startswith("Plan for workshop")
+    assert refused.out.endswith("Refused for 1 reason (--strict); nothing will be touched.\n")
+    told = json.loads(run("--apply", spec, "--root", tmp_path, "--strict", "--format", "json").out)
+    assert {change["result"] for change in told["changes"]} == {"skipped"}
+    assert run("--apply", spec, "--root", tmp_path, "--strict", "-q").out.count("\n") == 7
+
+
+def test_a_reason_is_told_once() -> None:
+    details = (("+", "a", "cpu.isolated"), ("+", "b", "boot.kernel_args[0]"))
+    several = replace(change("/etc/x", WriteFile("/etc/x", NEW)), details=details)
+    several = replace(several, because="cpu.isolated, boot.kernel_args[0]")
+    lines = [line.strip() for line in text(plan(several), Style()).splitlines()]
+    assert {"+ a   # cpu.isolated", "+ b   # boot.kernel_args[0]", "now"} <= set(lines)
+    below = (("+", "vcpupin: 0=2", "vm[0].cputune.vcpupin"), ("+", "hostdev[x]", "vm[0].devices"))
+    vm = replace(several, details=below, because="vm[0]")
+    lines = [line.strip() for line in text(plan(vm), Style()).splitlines()]
+    assert {"+ vcpupin: 0=2", "+ hostdev[x]   # devices", "now, because vm[0]"} <= set(lines)
+
+
+def test_of_a_command_line_only_what_is_missing_waits() -> None:
+    waits = Pending("kernel-args", "quiet iommu=pt", "quiet ro", Effective.REBOOT)
+    assert "not running yet: iommu=pt" in text(plan(pending=(waits,)), Style())
+    assert "No changes; what is configured waits for a reboot." in text(
+        plan(pending=(waits,)), Style()
+    )

@@ -65,9 +65,12 @@ def test_a_terminal_shows_the_last_line_and_then_clears_it() -> None:
     assert out.getvalue().endswith("\r\x1b[2K    took 3 s\n")
 
 
-def test_the_stream_decides() -> None:
+def test_the_stream_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     assert type(watch_of(Terminal(), plan())) is Live
     assert type(watch_of(io.StringIO(), plan())) is Lines
+    monkeypatch.setenv("TERM", "dumb")  # it cannot erase a line
+    assert type(watch_of(Terminal(), plan())) is Lines
 
 
 class Noting(Watch):
@@ -117,7 +120,7 @@ def pending(effective: Effective, thing: str) -> Pending:
             (pending(Effective.REBOOT, "kernel-args"), pending(Effective.VM_RESTART, "win11")),
             [
                 "1 change done and verified.",
-                "Next: reboot this host, for kernel-args; then run the same command again.",
+                "Next: reboot this host (kernel command line), then run the same command again.",
                 "Next: shut down and start win11.",
             ],
         ),
