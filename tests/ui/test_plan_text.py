@@ -93,7 +93,7 @@ def test_refusals_come_first_and_changes_only_when_asked_for() -> None:
 def test_names_and_places_are_told_in_words() -> None:
     waiting = Pending("0000:01:00.1", "vfio-pci", "nouveau", Effective.REBOOT)
     found = plan(
-        Change("d", "driver", "0000:01:00.0", "driver", "nouveau", "vfio-pci", "device[0]", ()),
+        Change("d", "driver", "0000:01:00.0", "driver", "nouveau", "vfio-pci", "device[0]", STEPS),
         pending=(waiting,),
         names={"0000:01:00.0": "NVIDIA Corporation GA104"},
         spec_content={"device": [{"name": "gpu"}]},
