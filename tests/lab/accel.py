@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import tempfile
 from pathlib import Path
 
@@ -23,13 +24,24 @@ def choose(disk: Path, direct: DirectBoot) -> Accel:
         return "kvm" if asked == "kvm" else "tcg"
     if asked:
         raise LabError(f"RECONCILE_LAB_ACCEL={asked}: kvm or tcg")
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK) or not virtualises(_cpuinfo()):
         return "tcg"
     verdict = subdir("cache") / f"accel-{_machine_key()}"
     with locked(verdict.name):
         if not verdict.exists():
             verdict.write_text(_probe(disk, direct))
     return "kvm" if verdict.read_text().startswith("kvm") else "tcg"
+
+
+def virtualises(cpuinfo: str) -> bool:
+    """Whether the processor has VT-x or AMD-V, by its flags. A host may have /dev/kvm without: it
+    runs a guest kernel that knows nothing of it instruction by instruction, slower than QEMU."""
+    flags = re.search(r"^flags\s*:(.*)$", cpuinfo, re.MULTILINE)
+    return bool(flags and {"vmx", "svm"} & set(flags[1].split()))
+
+
+def _cpuinfo() -> str:
+    return Path("/proc/cpuinfo").read_text()
 
 
 def _machine_key() -> str:

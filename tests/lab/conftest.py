@@ -41,6 +41,15 @@ class Lab:
             start.install(guest, wheel or self.wheel)
         return guest
 
+    def keep(self) -> list[tuple[str, str]]:
+        """Leave the folders of all guests that are on; a report's section for each."""
+        for guest in self.guests:
+            guest.keep = True
+        return [
+            (f"console of {g.setup.work.name}", f"{g.setup.console}\n...{g.tail()}")
+            for g in self.guests
+        ]
+
     def end(self, guest: Guest) -> None:
         """Switch a guest off; its folder goes too, unless a test failed with it."""
         guest.kill()
@@ -72,10 +81,7 @@ def pytest_runtest_makereport(
     result = yield
     lab = item.config.stash.get(_LAB, None)
     if result.failed and lab is not None:
-        for guest in lab.guests:
-            guest.keep = True
-            text = f"{guest.setup.console}\n...{guest.tail()}"
-            result.sections.append((f"console of {guest.setup.work.name}", text))
+        result.sections += lab.keep()
     return result
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .base import subdir
+from .flavours import FLAVOURS
 
 BEGIN = "<!-- lab figures: begin (written by the lab) -->"
 END = "<!-- lab figures: end -->"
@@ -49,8 +50,9 @@ def forget() -> None:
 
 
 def table() -> str:
-    """The figures of the last run as a markdown table, a row per step and a column per flavour."""
-    runs = {p.stem: json.loads(p.read_text()) for p in sorted(subdir("report").glob("*.json"))}
+    """The last story of each flavour as a markdown table, a row per step, a column per flavour."""
+    files = {name: subdir("report") / f"{name}.json" for name in FLAVOURS}
+    runs = {name: json.loads(path.read_text()) for name, path in files.items() if path.exists()}
     steps: list[str] = []
     for run in runs.values():
         steps += [s for s in run["seconds"] if s not in steps]

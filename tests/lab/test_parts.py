@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from . import flavours, images, machines, report
+from . import accel, flavours, images, machines, report
 from .base import LabError, digest
-from .guest import Job, Result
+from .conftest import Lab
+from .guest import Guest, Job, Result
+from .qemu import Setup
 
 
 @given(st.lists(st.text(), max_size=5), st.lists(st.text(), max_size=5))
@@ -61,6 +63,16 @@ def test_kvm_hosts_keep_interrupt_remapping_possible() -> None:
     assert "q35,kernel-irqchip=split" in machines.intel(True)
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("fpu vmx sse2", True), ("fpu svm", True), ("fpu svm_lock hypervisor", False)],
+)
+def test_kvm_is_worth_a_trial_on_a_processor_with_virtualisation_only(
+    flags: str, expected: bool
+) -> None:
+    assert accel.virtualises(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t:\n") == expected
+
+
 def test_a_job_has_a_result_when_its_exit_status_is_there(tmp_path: Path) -> None:
     job = Job("true", tmp_path / "0001")
     (tmp_path / "0001.out").write_text("text")
@@ -69,19 +81,31 @@ def test_a_job_has_a_result_when_its_exit_status_is_there(tmp_path: Path) -> Non
     assert job.result() == Result(4, "text")
 
 
+@pytest.mark.parametrize("failed", [True, False])
+def test_the_console_log_stays_when_a_test_fails(failed: bool, tmp_path: Path) -> None:
+    guest = Guest(Setup(tmp_path / "run", tmp_path / "disk", None, "small", "tcg"))
+    guest.setup.console.write_text("Kernel \x1b[1mpanic\x1b[0m")
+    lab = Lab(tmp_path / "wheel", [guest])
+    sections = lab.keep() if failed else []
+    lab.end(guest)
+    assert guest.setup.console.exists() == failed
+    shown = [text for _name, text in sections]
+    assert shown == [f"{guest.setup.console}\n...Kernel panic"] * failed
+
+
 def test_the_table_has_a_column_per_flavour_and_marks_the_step_that_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECONCILE_LAB", str(tmp_path))
-    with report.Steps("a", "tcg")("plan"):
+    with report.Steps("sdboot", "tcg")("plan"):
         pass
-    broken = report.Steps("b", "tcg")
+    broken = report.Steps("bls", "tcg")
     with pytest.raises(ValueError, match="no"), broken("apply"):
         raise ValueError("no")
     document = tmp_path / "testing.md"
     document.write_text(f"# Head\n{report.BEGIN}\nold\n{report.END}\ntail\n")
     report.insert(document)
     assert document.read_text() == (
-        f"# Head\n{report.BEGIN}\n| step | a | b |\n|---|---:|---:|\n| plan | 0 | - |\n"
+        f"# Head\n{report.BEGIN}\n| step | sdboot | bls |\n|---|---:|---:|\n| plan | 0 | - |\n"
         f"| apply | - | 0 failed |\n| **all** | 0 | 0 |\n{report.END}\ntail\n"
     )

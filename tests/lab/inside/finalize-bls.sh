@@ -3,8 +3,16 @@
 #            /boot/loader/entries/*.conf; kernel-install with layout=bls writes them; dracut makes
 #            the initramfs; GRUB's environment block is /boot/grub2/grubenv.
 # Simulated: the names grub2-mkconfig, grub2-reboot, grub2-editenv, /etc/grub2*.cfg (links), the
-#            10_linux that emits "blscfg" instead of menu entries, and grubby (absent).
+#            10_linux that emits "blscfg" instead of menu entries, the kernel packages' call of
+#            kernel-install (a hook), and grubby (absent).
 mkdir -p /etc/kernel /boot/loader/entries /boot/grub2
+# Fedora's kernels are put there by kernel-install alone: it has dracut make the initramfs.
+chmod -x /etc/kernel/postinst.d/dracut /etc/kernel/postinst.d/zz-update-grub
+cat >/etc/kernel/postinst.d/zz-kernel-install <<'X'
+#!/bin/sh
+exec kernel-install add "$1" "$2"
+X
+chmod +x /etc/kernel/postinst.d/zz-kernel-install
 # kernel-install takes /boot for $BOOT when it is told so
 printf '%s\n' layout=bls BOOT_ROOT=/boot initrd_generator=dracut >/etc/kernel/install.conf
 echo "root=$root ro console=ttyS0 no_timer_check quiet" >/etc/kernel/cmdline

@@ -1,6 +1,7 @@
 # Runs on the builder, as a hook of mmdebstrap, with the new root as $1. Installs the second newest
 # kernel of the suite's own series and leaves the newest as a package in /var/lib/lab: that is the
-# kernel which a test installs later, offline. A suite with a single kernel gets its cloud build.
+# kernel which a test installs later, offline. A suite with a single kernel gets its real-time build,
+# which has all the drivers (the cloud build has not even the lab's 9p).
 set -eu
 root=$1
 in_root() { chroot "$root" env LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
@@ -13,7 +14,7 @@ earlier=$(in_root apt-cache pkgnames "$series" | grep -E '^linux-image-[0-9.]+(-
 if [ -n "$earlier" ]; then
 	installed=$earlier spare=$newest
 else
-	installed=$newest spare=${newest%-amd64}-cloud-amd64
+	installed=$newest spare=${newest%-amd64}-rt-amd64
 fi
 in_root apt-get -q -y install "$installed"
 in_root apt-get clean
