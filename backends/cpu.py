@@ -13,13 +13,16 @@ _CPU = "/sys/devices/system/cpu"
 _NUMBERED = re.compile(r"cpu(\d+)\Z")
 _HYBRID = ("cpu_core", "cpu_atom", "cpu_lowpower")  # perf PMUs of Intel's hybrid CPUs
 _EMPTY = CpuSet(())
+# The blocks of /proc/cpuinfo on ARM (arch/arm64/kernel/cpuinfo.c).
+_PART = re.compile(r"^processor\s*: (\d+)$(?:\n.+)*?\nCPU part\s*: (\w+)$", re.MULTILINE)
 # The flags that decide something here: virtualisation and the page sizes of x86.
 _FLAGS = frozenset({"vmx", "svm", "pse", "pdpe1gb", "hypervisor"})
 
 
 class Cpu(Record):
     """One online CPU. None is "the kernel does not say". ``package`` are the CPUs of its socket
-    and ``siblings`` its core's threads, itself among them; ``l3`` share its level 3 cache."""
+    and ``siblings`` its core's threads, itself among them; ``l3`` share its level 3 cache.
+    ``kind`` is "" where all are alike: else Intel's name of its cores, or ARM's part number."""
 
     number: int
     node: int | None
@@ -55,7 +58,8 @@ def observe_cpus(reader: Reader) -> CpuState:
     """Read every CPU once. Reads are linear in cores: threads share what is said of their core."""
     online = _online(reader)
     present = _set(reader, "present") or online
-    vendor, flags = _identity(reader.read_text("/proc/cpuinfo") or "")
+    cpuinfo = reader.read_text("/proc/cpuinfo") or ""
+    vendor, flags = _identity(cpuinfo)
     smt_active = reader.read_text(f"{_CPU}/smt/active")
     return CpuState(
         possible=_set(reader, "possible") or present,
@@ -67,7 +71,7 @@ def observe_cpus(reader: Reader) -> CpuState:
         kernel_max=_number(reader.read_text(f"{_CPU}/kernel_max")),
         smt_control=_word(reader.read_text(f"{_CPU}/smt/control")),
         smt_active=None if smt_active is None else smt_active.strip() == "1",
-        cpus=_topology(reader, online),
+        cpus=_topology(reader, online, _kinds(reader, cpuinfo)),
         vendor=vendor,
         flags=flags,
     )
@@ -120,14 +124,22 @@ def _identity(cpuinfo: str) -> tuple[str, frozenset[str]]:
     return vendor, _FLAGS & frozenset(words.split())
 
 
-def _topology(reader: Reader, online: CpuSet) -> tuple[Cpu, ...]:
+def _topology(reader: Reader, online: CpuSet, kinds: dict[int, str]) -> tuple[Cpu, ...]:
     nodes = {cpu: node for node, cpus in node_cpus(reader).items() for cpu in cpus}
-    kinds = {cpu: kind for kind in _HYBRID for cpu in _kind(reader, kind)}
     shared = _Shared({}, {}, {})
     for number in online:
         if number not in shared.cores:
             _read_core(reader, number, shared)
     return tuple(_cpu(n, nodes.get(n), kinds.get(n, ""), shared) for n in online)
+
+
+def _kinds(reader: Reader, cpuinfo: str) -> dict[int, str]:
+    """The kind of each CPU by number, where there are several. cpu_capacity is no help on ARM:
+    cores of one kind differ there by a few per cent."""
+    found = {cpu: kind for kind in _HYBRID for cpu in _kind(reader, kind)}
+    if not found and "CPU part" in cpuinfo:
+        found = {int(cpu): f"part {part}" for cpu, part in _PART.findall(cpuinfo)}
+    return found if len(set(found.values())) > 1 else {}
 
 
 def _kind(reader: Reader, kind: str) -> CpuSet:

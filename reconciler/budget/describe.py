@@ -1,4 +1,4 @@
-"""A running host in the words of a spec, and what could be written into one: for --init."""
+"""The arguments of a running host in the words of a spec: for --init."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Any
 from backends.cpu import CpuState
 from backends.formats.cmdline import hugepage_words, name_of, normal_name
 from backends.memory import MemoryState
-from reconciler.budget.board import pins_toml
 from reconciler.budget.cpu_args import cpu_args, meaning
 from reconciler.budget.pages import block_meaning, hugepage_args
-from reconciler.budget.suggest import suggest_isolated, suggest_pins
 from specs.cpu import Cpu as CpuTable
 from specs.hugepages import Hugepages
 from specs.record import Record
@@ -77,26 +75,3 @@ def _pools(size: str, count: str) -> list[dict[str, Any]]:
         pool: dict[str, Any] = {"size": size, "count": int(number), "boot": True}
         pools.append(pool | ({"node": int(node)} if node else {}))
     return pools
-
-
-def suggestions(
-    state: CpuState, memory: MemoryState, device_nodes: Mapping[str, int]
-) -> tuple[str, ...]:
-    """Lines of TOML that would suit this machine, to stand in a comment. ``device_nodes`` says on
-    which node each device of interest is."""
-    isolated, reserved = suggest_isolated(state)
-    if not isolated:
-        return ()
-    lines = ["[cpu]", f'isolated = "{isolated}"', f'reserved = "{reserved}"']
-    for device, node in device_nodes.items():
-        pins = suggest_pins(_vcpus(state, node), isolated, [node], state, memory)
-        if pins:
-            lines.append(f"# near {device} (node {node}): {pins_toml(pins)}")
-    return tuple(lines)
-
-
-def _vcpus(state: CpuState, node: int) -> int:
-    """Half of a node, in whole cores, eight at most: a start for one VM."""
-    own = [cpu for cpu in state.cpus if cpu.node == node]
-    threads = max((len(cpu.siblings) for cpu in own), default=1)
-    return min(8, len(own) // 2) // threads * threads

@@ -3,15 +3,17 @@ might be a good idea, stands there as comments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from reconciler.budget.suggest import suggest_isolated
+from reconciler.budget.board import pins_toml
+from reconciler.budget.suggest import pins_near, suggest_isolated
 from reconciler.budget.words import size
 from reconciler.inspection.devices import functions
 from reconciler.inspection.model import PciPart
 from reconciler.observe import HostState
 from reconciler.render.names import short_name
 from reconciler.starter.existing import candidates, identity
+from reconciler.starter.give import MOST_VCPUS
 from reconciler.starter.toml import comment, commented, table
 from reconciler.starter.trial import objection
 
@@ -53,6 +55,21 @@ def _free_devices(state: HostState) -> Iterator[str]:
     yield from comment("  reconcile --init --for ADDRESS")
     for function in free:
         yield from comment(_line(function), "#   ")
+    yield from _near(state, free)
+
+
+def _near(state: HostState, free: Sequence[PciPart]) -> Iterator[str]:
+    """Pins for a VM with one of these devices, by node: whole cores beside the host's own."""
+    known = sorted({f.numa_node for f in free if f.numa_node is not None})
+    nodes: list[int | None] = [*known] or [None]
+    found = {node: pins_near(MOST_VCPUS, node, state.cpu, state.memory) for node in nodes}
+    if not any(found.values()):
+        return
+    yield from comment("Whole cores near them, for a VM of that many vCPUs:")
+    for node, pins in found.items():
+        if pins:
+            where = "" if node is None else f"node {node}: "
+            yield from comment(f"{where}{pins_toml(pins)}", "#   ")
 
 
 def _line(function: PciPart) -> str:

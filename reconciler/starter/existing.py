@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backends.formats.cmdline import name_of, value_of
+from backends.formats.cmdline import name_of
 from backends.pci import PciFunction
+from reconciler.budget.describe import describe_cpu, describe_hugepages
 from reconciler.budget.words import size
 from reconciler.inspection.model import VmPart
 from reconciler.inspection.vms import vms
@@ -48,25 +49,27 @@ def _boot(state: HostState) -> Iterator[Candidate]:
 
 
 def _cpu(state: HostState) -> Iterator[Candidate]:
-    isolated = state.cpu.isolated
-    if not isolated:
-        return
-    words = {name_of(word): value_of(word) for word in state.boot.running}
-    flags = (words.get("isolcpus") or "").split(",")
-    known: tuple[str, ...] = ("nohz", "domain", "managed_irq")
-    pairs: dict[str, Value] = {"isolated": str(isolated)}
-    pairs["isolation"] = [flag for flag in known if flag in flags] or ["domain"]
-    pairs |= {key: True for key in ("nohz_full", "rcu_nocbs") if key in words}
-    pairs |= {"irq_affinity": False, "slices": False}
-    yield Candidate("CPU isolation", tuple(table("[cpu]", pairs)))
+    found = describe_cpu(state.boot.running, state.cpu).table
+    if found:
+        yield Candidate("CPU isolation", tuple(table("[cpu]", found)))
 
 
 def _hugepages(state: HostState) -> Iterator[Candidate]:
+    """The pools of the kernel's arguments together; then each that was made later."""
+    described = describe_hugepages(state.boot.running, state.memory, state.identity.kernel).table
+    at_boot = list(described.get("pages", ()))
+    if described:
+        default = described.get("default_size")
+        lines = table("[hugepages]", {"default_size": default}) if default else []
+        for pool in at_boot:
+            lines += table("[[hugepages.pages]]", pool)
+        yield Candidate("huge pages of the kernel's arguments", tuple(lines))
+    sizes = {pool["size"] for pool in at_boot}
     for pool in state.memory.pools:
-        if pool.total:
+        if pool.total and size(pool.size_kib) not in sizes:
             pairs: dict[str, Value] = {"size": size(pool.size_kib), "count": pool.total}
-            lines = tuple(table("[[hugepages.pages]]", pairs))
-            yield Candidate(f"huge pages of {size(pool.size_kib)}", lines)
+            lines = table("[[hugepages.pages]]", pairs)
+            yield Candidate(f"huge pages of {size(pool.size_kib)}", tuple(lines))
 
 
 def _devices(state: HostState) -> Iterator[Candidate]:

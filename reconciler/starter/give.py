@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from backends.memory import Pool
 from backends.pci import PciFunction
-from reconciler.budget.suggest import suggest_isolated, suggest_pins
+from reconciler.budget.suggest import pins_near
 from reconciler.budget.words import size
 from reconciler.inspection.devices import functions, verdict
 from reconciler.inspection.model import Verdict
@@ -18,7 +18,7 @@ from specs.errors import ReconcileError
 from specs.record import Record
 from specs.values import CpuSet, PciAddress
 
-_MOST_VCPUS = 8
+MOST_VCPUS = 8
 _MOST_MEMORY = 16 << 20  # KiB
 _NAMES = (
     ("03", "gpu"),
@@ -120,21 +120,10 @@ def _gift(state: HostState, function: PciFunction, found: Verdict) -> _Gift:
         name=next((n for code, n in _NAMES if function.short_class.startswith(code)), "device"),
         verdict=found,
         near=near,
-        pins=_pins(state, near),
+        pins=pins_near(MOST_VCPUS, near, state.cpu, state.memory),
         pool=pool,
         pages=pages,
     )
-
-
-def _pins(state: HostState, near: int | None) -> tuple[int, ...]:
-    """Whole cores near the device, beside those that the host keeps."""
-    usable, _ = suggest_isolated(state.cpu)
-    node = state.memory.node(near) if near is not None else None
-    local = usable & node.cpus if node is not None else usable
-    threads = max((len(c.siblings & state.cpu.online) for c in state.cpu.cpus), default=1)
-    count = min(_MOST_VCPUS, len(local)) // threads * threads
-    nodes = [] if near is None else [near]
-    return suggest_pins(count, local, nodes, state.cpu, state.memory) if count else ()
 
 
 def _memory(state: HostState, near: int | None) -> tuple[Pool | None, int]:

@@ -1,4 +1,4 @@
-"""Running hosts in a spec's words, suggestions, and what --inspect says."""
+"""The arguments of running hosts in a spec's words."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from backends.memory import observe_memory
 from reconciler.budget.cpu_args import cpu_args
-from reconciler.budget.describe import describe_cpu, describe_hugepages, suggestions
+from reconciler.budget.describe import describe_cpu, describe_hugepages
 from reconciler.budget.pages import hugepage_args
-from reconciler.budget.report import cpu_report, hugepages_report, memory_report
 from specs.cpu import Cpu
 from specs.hugepages import Hugepages
 from specs.values import CpuSet
@@ -90,32 +89,3 @@ def test_a_block_that_is_not_followed_or_not_mounted_stays_arguments(
     block: tuple[str, ...],
 ) -> None:
     assert describe_hugepages(block, MOUNTED, "6.1").words == ()
-
-
-def test_suggestions_are_lines_for_a_spec() -> None:
-    assert suggestions(CPUS, MEMORY, {"gpu": 1}) == (
-        "[cpu]",
-        'isolated = "1-3,5-7,9-11,13-15"',
-        'reserved = "0,4,8,12"',
-        '# near gpu (node 1): vcpupin = ["5", "13", "6", "14"]',
-    )
-    tiny, memory = host(nodes=1, cores=2, threads=1)
-    assert suggestions(tiny, memory, {}) == ()
-
-
-def test_reports_have_canonical_sets() -> None:
-    report = cpu_report(CPUS)
-    assert (report["online"], report["sockets"], report["smt"]) == ("0-15", 2, "on")
-    assert report["cores"][:2] == ["0,8", "1,9"]
-    assert report["l3"] == ["0-3,8-11", "4-7,12-15"]
-    assert memory_report(MEMORY)["nodes"][1]["distances"] == {"0": 21, "1": 10}
-    pools = hugepages_report(MOUNTED)
-    assert [(p["size"], p["node"]) for p in pools] == [
-        ("2M", None),
-        ("1G", None),
-        ("2M", 0),
-        ("1G", 0),
-        ("2M", 1),
-        ("1G", 1),
-    ]
-    assert pools[1]["mounts"] == ["/mnt/1g"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.cpu import observe_cpus
-from backends.memory import observe_memory
+from backends.cpu import CpuState, observe_cpus
+from backends.memory import MemoryState, observe_memory
 from reconciler.budget.sets import cores, nodes_of
-from reconciler.budget.suggest import suggest_isolated, suggest_pins
+from reconciler.budget.suggest import pins_near, suggest_isolated, suggest_pins
 from specs.values import CpuSet
 from tests.budget.hosts import host
 from tests.topology.maps import CPU, NODES, MapReader, machine
@@ -44,6 +44,48 @@ def test_one_cache_is_preferred_when_it_is_large_enough() -> None:
     cpus, memory = observe_cpus(reader), observe_memory(reader)
     assert suggest_pins(3, CpuSet(range(6)), [], cpus, memory) == (2, 3, 4)
     assert suggest_pins(2, CpuSet(range(6)), [], cpus, memory) == (0, 1)
+
+
+def hybrid() -> tuple[CpuState, MemoryState]:
+    """Four fast cores of two threads (0-3 with 4-7) and four slow ones (8-11) in one cache."""
+    files = machine(nodes=1, cores=4, threads=2)
+    for cpu in range(8, 12):
+        files[f"{CPU}/cpu{cpu}/topology/thread_siblings_list"] = f"{cpu}\n"
+        files[f"{CPU}/cpu{cpu}/cache/index3/level"] = "3\n"
+    for cpu in range(12):
+        files[f"{CPU}/cpu{cpu}/cache/index3/shared_cpu_list"] = "0-11\n"
+    files |= {f"{CPU}/{name}": "0-11\n" for name in ("online", "present", "possible")}
+    files[f"{NODES}/node0/cpulist"] = "0-11\n"
+    files |= {"/sys/devices/cpu_core/cpus": "0-7\n", "/sys/devices/cpu_atom/cpus": "8-11\n"}
+    reader = MapReader(files)
+    return observe_cpus(reader), observe_memory(reader)
+
+
+def test_fast_and_slow_cores_are_not_mixed_while_one_kind_is_enough() -> None:
+    cpus, memory = hybrid()
+    everything = CpuSet(range(12))
+    assert suggest_pins(4, everything, [0], cpus, memory) == (0, 4, 1, 5)
+    assert suggest_pins(4, everything - CpuSet((0, 1, 2, 4, 5, 6)), [0], cpus, memory) == (
+        8,
+        9,
+        10,
+        11,
+    )
+    assert suggest_pins(9, everything, [0], cpus, memory) == (0, 4, 1, 5, 2, 6, 3, 7, 8)
+
+
+def test_the_host_keeps_a_slow_core_rather_than_a_second_fast_one() -> None:
+    cpus, memory = hybrid()
+    assert suggest_isolated(cpus) == (CpuSet((1, 2, 3, 5, 6, 7, 9, 10, 11)), CpuSet((0, 4, 8)))
+    assert pins_near(8, 0, cpus, memory) == (1, 5, 2, 6, 3, 7, 9, 10)
+
+
+def test_pins_near_a_node_leave_the_host_its_cores() -> None:
+    cpus, memory = host()
+    assert pins_near(8, 1, cpus, memory) == (5, 13, 6, 14, 7, 15)
+    assert pins_near(4, None, cpus, memory) == (1, 9, 2, 10)
+    tiny, memory = host(nodes=1, cores=2, threads=1)
+    assert pins_near(8, 0, tiny, memory) == ()
 
 
 def test_an_odd_number_takes_one_thread_of_the_last_core() -> None:
