@@ -78,8 +78,8 @@ def _housekeeping(table: CpuTable, sets: CpuSets, state: CpuState) -> Iterator[F
     first = min(state.online)
     if first in sets.isolated:
         message = (
-            f"CPU {first} boots the machine: the kernel keeps housekeeping and interrupts on it "
-            "whatever is asked for"
+            f"CPU {first} boots the machine: the kernel keeps its own timers and interrupts on it "
+            "whatever nohz_full and irqaffinity ask for"
         )
         hint = f'write isolated = "{sets.isolated - CpuSet((first,))}"'
         yield warn("cpu-boot-isolated", "cpu.isolated", message, hint)

@@ -37,7 +37,8 @@ def _cpu_words(tuned: TunedState) -> Iterator[str]:
     if own:
         yield _on_the_line(own)
     elif not words:
-        names = [n for n in NAMES if any(f"{n}=" in v for v in _cmdlines(tuned))]
+        there = {name_of(word) for value in _cmdlines(tuned) for word in value.split()}
+        names = [n for n in NAMES if n in there]
         yield from [_on_the_line([f"{n}=" for n in names])] if names else []
 
 

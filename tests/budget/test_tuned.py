@@ -32,7 +32,7 @@ isolated_cores=${isolated_cores}
 
 [bootloader]
 priority=10
-cmdline_cpu_part=+nohz=on${cmd_isolcpus} nohz_full=${isolated_cores} rcu_nocbs=${isolated_cores}
+cmdline_cpu_part=+nohz=on${cmd_isolcpus} nohz_full=${cores} rcu_nocbs=${cores} tuned.non_isolcpus=1
 """
 INSTALLED = {
     "/usr/lib/tuned/cpu-partitioning/tuned.conf": PARTITIONING,
