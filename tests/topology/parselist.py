@@ -1,8 +1,8 @@
 """What the kernel makes of a CPU list, step by step as lib/bitmap-str.c has it (bitmap_parselist).
 
-Held against that very function (of torvalds/linux 0eaed89c18ae, compiled on its own): the same answer for
-1,000,000 lists, good and bad, of 1 to 8,192 bits. Held against running kernels by test_cpuset.py
-and tests/resources/test_boot_args.py.
+Held against that very function (torvalds/linux 0eaed89c18ae, compiled on its own): the same answer
+for 1,000,000 lists, good and bad, of 1 to 8,192 bits. Held against running kernels by test_cpuset
+and tests/resources/test_boot_args.
 """
 
 from __future__ import annotations
