@@ -94,7 +94,7 @@ class GrubMkconfig:
         problems += _out_of_reach(state) if added else ()
         stale = "" if files else _stale(state, wish, self.family)
         regenerate = _regenerate(wish, self.family) if files or stale else ()
-        problems += lacks_room(state) if regenerate else ()
+        problems += (*lacks_room(state), *_stops(state)) if regenerate else ()
         return BootEdit(files, regenerate, added, already, stale, problems)
 
 
@@ -200,6 +200,21 @@ def _for_init(state: BootState, name: str) -> bool:
     texts = [s.text for s in state.sources if s.path != OURS]
     value = shell_assign.evaluate(texts, name, bash=_bash(state))
     return bool(before_dashdash(tokens(value.text or ""))[1])
+
+
+def _stops(state: BootState) -> tuple[BootProblem, ...]:
+    """grub-mkconfig sources every file with ``set -e``: what sh stops at it stops at."""
+    found = ((s, shell_assign.problem(s.text, bash=_bash(state))) for s in state.sources)
+    return tuple(
+        BootProblem(
+            "bootloader-unsupported",
+            f"{source.path}, {why}: nothing can be generated from it",
+            "correct that line",
+            where=source.path,
+        )
+        for source, why in found
+        if why
+    )
 
 
 def _out_of_reach(state: BootState) -> tuple[BootProblem, ...]:

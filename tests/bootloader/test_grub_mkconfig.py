@@ -232,3 +232,28 @@ def test_words_for_init_in_the_variable_before_ours_are_refused(tmp_path: Path) 
     (problem,) = BACKEND.edit(host.state(), BootWish(("iommu=pt",))).problems
     assert problem.refuse
     assert "for init" in problem.message
+
+
+# dash goes on after these when it is not told to stop at errors; grub-mkconfig is.
+STOPPED_BY = ("append-plus-equals-single-quote.cfg", "unquoted-with-spaces-broken.cfg")
+
+
+@pytest.mark.realworld
+@pytest.mark.parametrize("path", [*params("grub/drop-ins/*"), *params("grub/snippets/*")])
+def test_every_real_drop_in_before_ours(tmp_path: Path, path: Path) -> None:
+    host = GrubHost(tmp_path, b'GRUB_CMDLINE_LINUX_DEFAULT="lost=1"\n', drop_ins=True)
+    name = path.name.rpartition("%")[2]
+    host.tree.write(f"/etc/default/grub.d/{name}", path.read_bytes())
+    before, old = host.content(), host.value("dash", "GRUB_CMDLINE_LINUX_DEFAULT")
+    if old is None or path.name in STOPPED_BY:
+        (problem,) = BACKEND.edit(host.state(), BootWish(WANTED)).problems
+        assert (problem.refuse, problem.where) == (True, f"/etc/default/grub.d/{name}")
+        return
+    wanted = WANTED[:2]
+    change = host.apply(wanted)
+    new = host.value("dash", "GRUB_CMDLINE_LINUX_DEFAULT")
+    assert tokens(new or "") == (*tokens(old), *change.added)
+    assert change.added == wanted
+    assert host.apply(wanted).files == ()
+    host.apply(())
+    assert host.content() == before

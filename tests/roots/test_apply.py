@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from backends.formats import cmdline
+from backends.formats.grub_words import kernel_line, words
 from tests.cli import Ran, run
+from tests.formats.test_cmdline import next_args
 from tests.lab.base import CHECKOUT
 from tests.roots.conftest import Fresh
 from tests.roots.enter import run_in
@@ -159,3 +162,30 @@ def _forget_drop_ins(root: Path) -> None:
     for name in (root / "etc/default/grub.d").iterdir():
         name.unlink()
     (root / "etc/default/grub.d").rmdir()
+
+
+ODD_ARGS = [
+    "memmap=4G$8G",
+    'a.x="!Windows 2012"',
+    "c.y=1@0:3;2",
+    "g.z=*?[x]",
+    "h.a=b&c|d<e",
+    "i=~#",
+]
+
+
+@pytest.mark.parametrize("name", ["bookworm", "trixie"])
+def test_odd_arguments_reach_the_kernel_through_the_real_grub_mkconfig(
+    fresh_root: Fresh, tmp_path: Path, empty: Path, name: str
+) -> None:
+    root, spec = fresh_root(name), tmp_path / "odd.toml"
+    args = ", ".join(f"'{arg}'" for arg in ODD_ARGS)
+    spec.write_text(f"version = 1\n[boot]\nkernel_args = [{args}]\n")
+    before = snapshot(root)
+    applied = mode("apply", spec, root)
+    assert applied.code == 0, applied.out + applied.err
+    ours = [(cmdline.name_of(a), cmdline.value_of(a)) for a in ODD_ARGS]
+    for line in linux_lines(root)[:2]:
+        assert next_args(kernel_line(words(line))) == [("quiet", None), *ours]
+    assert mode("apply", empty, root).code == 0
+    assert snapshot(root) == before
