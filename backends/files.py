@@ -8,6 +8,17 @@ import os
 import stat
 from collections.abc import Iterator
 
+from specs.record import Record
+
+
+class Marks(Record):
+    """What a file has beside content and mode: owner, group and extended attributes (the SELinux
+    label and POSIX ACLs are among them, xattr(7))."""
+
+    uid: int
+    gid: int
+    attributes: tuple[tuple[str, bytes], ...] = ()
+
 
 def temporary_name(path: str) -> str:
     """The name beside ``path`` under which its next content is written.
@@ -19,15 +30,22 @@ def temporary_name(path: str) -> str:
     return os.path.join(folder, f".{name}.reconcile~")
 
 
-def replace(path: str, content: bytes, mode: int) -> None:
+def marks(path: str) -> Marks:
+    """The marks of a file. Raises OSError."""
+    found = os.stat(path)
+    names = _attributes(path)
+    return Marks(found.st_uid, found.st_gid, tuple((n, os.getxattr(path, n)) for n in names))
+
+
+def replace(path: str, content: bytes, mode: int, given: Marks | None = None) -> None:
     """Write temporary file, fsync, rename over ``path``, fsync the folder. Raises OSError.
 
-    Owner and extended attributes (the SELinux label is one) of an existing file are kept.
+    Without ``given`` marks, those of an existing file are kept.
     """
     temp = temporary_name(path)
     try:
         _write_new(temp, content, mode)
-        _take_after(temp, path)
+        _take_after(temp, path, given)
         os.chmod(temp, mode)
         sync_file(temp)
         os.rename(temp, path)
@@ -41,7 +59,7 @@ def replace(path: str, content: bytes, mode: int) -> None:
 def rename_over(source: str, path: str) -> None:
     """fsync ``source`` and rename it over ``path``, which passes on owner, mode and attributes."""
     if os.path.exists(path):
-        _take_after(source, path)
+        _take_after(source, path, None)
         os.chmod(source, os.stat(path).st_mode & 0o7777)
     sync_file(source)
     os.rename(source, path)
@@ -65,6 +83,7 @@ def make_folders(path: str, mode: int = 0o755) -> tuple[str, ...]:
         path = os.path.dirname(path)
     for folder in reversed(missing):
         os.mkdir(folder, mode)
+        os.chmod(folder, mode)  # whatever the caller's umask is
         sync_folder(os.path.dirname(folder))
     return tuple(reversed(missing))
 
@@ -105,17 +124,17 @@ def _write_new(path: str, content: bytes, mode: int) -> None:
             view = view[os.write(fd, view) :]
 
 
-def _take_after(path: str, model: str) -> None:
-    """Give ``path`` the owner and extended attributes of ``model`` where that exists."""
+def _take_after(path: str, model: str, given: Marks | None) -> None:
+    """Give ``path`` its marks: the given ones, else those of ``model`` where that exists."""
     try:
-        old = os.stat(model)
+        old = marks(model) if given is None else given
     except FileNotFoundError:
         return
     new = os.stat(path)
-    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-        os.chown(path, old.st_uid, old.st_gid)
-    for name in _attributes(model):
-        os.setxattr(path, name, os.getxattr(model, name))
+    if (old.uid, old.gid) != (new.st_uid, new.st_gid):
+        os.chown(path, old.uid, old.gid)
+    for name, value in old.attributes:
+        os.setxattr(path, name, value)
 
 
 def _attributes(path: str) -> list[str]:

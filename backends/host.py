@@ -94,7 +94,7 @@ class Host:
 
     def _perform(self, step: Step) -> None:
         if isinstance(step, WriteFile):
-            self.write_file(step.path, step.content, step.mode)
+            self.write_file(step.path, step.content, step.mode, step.marks)
         elif isinstance(step, RemoveFile):
             self.remove_file(step.path, step.folders)
         elif isinstance(step, RenameFile):
@@ -120,11 +120,22 @@ class Host:
             return os.path.realpath(path)
         return TreeReader(self.root).locate(path)
 
-    def write_file(self, path: str, content: bytes, mode: int) -> None:
+    def write_file(
+        self, path: str, content: bytes, mode: int, marks: files.Marks | None = None
+    ) -> None:
         """Replace a file atomically, creating folders above it. Raises OSError."""
         real = self.locate(path)
         files.make_folders(os.path.dirname(real))
-        files.replace(real, content, mode)
+        files.replace(real, content, mode, marks)
+
+    def marks(self, path: str) -> files.Marks | None:
+        """Owner and extended attributes of a file, None where there is none. Raises StepError."""
+        try:
+            return files.marks(self.locate(path))
+        except FileNotFoundError:
+            return None
+        except OSError as e:
+            raise StepError(f"cannot read: {e.strerror}", where=path, hint=_hint(e)) from e
 
     def remove_file(self, path: str, folders: Sequence[str] = ()) -> None:
         """Remove a file itself (not what a link leads to), then ``folders`` that are empty."""

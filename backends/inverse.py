@@ -22,34 +22,35 @@ if TYPE_CHECKING:
 def inverse(host: Host, step: Step) -> tuple[Step, ...]:
     """Steps that bring back what ``step`` is about to change, in the order to perform them.
 
-    A program that regenerates something is its own inverse once its inputs are back.
+    A program that regenerates something is its own inverse once its inputs are back; what it was
+    to make of the new ones is not expected then.
     """
     reader = host.reader
     if isinstance(step, RenameFile) and step.again:
         return (Run(step.again, timeout=1800), step)
     if isinstance(step, (WriteFile, RemoveFile, RenameFile)):
-        return (restore(reader, step.path),)
+        return (restore(host, step.path),)
     if isinstance(step, WriteAttribute):
         return _attribute(reader, step)
     if isinstance(step, Run):
-        files = tuple(restore(reader, path) for path in step.touches)
-        return (*files, _again(step)) if step.regenerates else files
+        files = tuple(restore(host, path) for path in step.touches)
+        undo = (Run(step.undo, timeout=step.timeout),) if step.undo else ()
+        return (*files, *undo, *((_again(step),) if step.regenerates else ()))
     return host.inverse_of_define(step)
 
 
-def _again(step: Run) -> Run:
-    """The program once more, on its old inputs: what it makes need not hold what was wanted."""
-    expect = step.expect
-    wanted = expect is not None and bool(expect.args or expect.absent)
-    return replace(step, expect=None) if wanted else step
-
-
-def restore(reader: Reader, path: str) -> Step:
-    """The step that makes ``path`` what it is now."""
+def restore(host: Host, path: str) -> Step:
+    """The step that makes ``path`` what it is now: bytes, mode, owner and attributes."""
+    reader = host.reader
     content, stat = reader.read_bytes(path), reader.stat(path)
     if content is None or stat is None:
         return RemoveFile(path, missing_folders(reader, path))
-    return WriteFile(path, content, stat.mode)
+    return WriteFile(path, content, stat.mode, host.marks(path))
+
+
+def _again(step: Run) -> Run:
+    expect = step.expect
+    return replace(step, expect=None) if expect and (expect.args or expect.absent) else step
 
 
 def missing_folders(reader: Reader, path: str) -> tuple[str, ...]:

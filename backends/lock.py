@@ -35,13 +35,11 @@ def hold(host: Host) -> Iterator[None]:
         fd = os.open(real, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except PermissionError as e:
         raise NeedsRoot(PATH) from e
-    with contextlib.closing(os.fdopen(fd, "r+", buffering=1)) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _locked(lock.read(4096).strip(), real) from None
-        lock.truncate(0)
-        lock.write(f"pid {os.getpid()}: {' '.join(sys.argv)}\n")
+    except OSError as e:
+        hint = "make room there, or remove what stands in the way, and run again"
+        raise ReconcileError(f"cannot be locked: {e.strerror}", where=PATH, hint=hint) from e
+    try:
+        _take(fd, real)
         os.set_inheritable(fd, True)
         host.handed_on |= {fd}
         try:
@@ -49,7 +47,20 @@ def hold(host: Host) -> Iterator[None]:
         finally:
             host.handed_on -= {fd}
             # Not only closed: a child that hangs in the kernel for ever would keep it.
-            fcntl.flock(lock, fcntl.LOCK_UN)
+            fcntl.flock(fd, fcntl.LOCK_UN)
+    finally:
+        os.close(fd)
+
+
+def _take(fd: int, real: str) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _locked(os.pread(fd, 4096, 0).decode("utf-8", "replace").strip(), real) from None
+    with contextlib.suppress(OSError):  # who holds it is told where there is room for that
+        os.ftruncate(fd, 0)
+        holder = f"pid {os.getpid()}: {' '.join(sys.argv)}\n"
+        os.pwrite(fd, holder.encode("utf-8", "surrogateescape"), 0)
 
 
 def _locked(holder: str, real: str) -> Locked:

@@ -6,18 +6,21 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from backends.files import Marks
 from specs.record import Record, field
 
 
 class WriteFile(Record):
     """Put ``content`` at ``path``: temporary file beside it, fsync, rename, fsync of the folder.
 
-    An existing file keeps its owner and extended attributes; ``mode`` is what it has afterwards.
+    An existing file keeps its owner and extended attributes, unless ``marks`` says which to give
+    (an undo does); ``mode`` is what it has afterwards.
     """
 
     path: str
     content: bytes
     mode: int = 0o644
+    marks: Marks | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The contract's form of this step."""
@@ -26,6 +29,9 @@ class WriteFile(Record):
             out["content"] = self.content.decode()
         except UnicodeDecodeError:
             out["content_base64"] = base64.b64encode(self.content).decode()
+        if self.marks is not None:
+            named = {n: base64.b64encode(v).decode() for n, v in self.marks.attributes}
+            out |= {"owner": [self.marks.uid, self.marks.gid], "attributes": named}
         return out
 
     def preview(self) -> str:
@@ -138,7 +144,8 @@ class Run(Record):
     """Run a program (argv, no shell) and require exit status 0.
 
     ``touches`` names files it may replace, so that their bytes are kept before; ``regenerates``
-    says that running it again after its inputs were restored is its own inverse.
+    says that running it again after its inputs were restored is its own inverse; ``undo`` is the
+    argv that takes back what it does to the running system.
     """
 
     argv: tuple[str, ...]
@@ -146,6 +153,7 @@ class Run(Record):
     expect: Expect | None = None
     touches: tuple[str, ...] = ()
     regenerates: bool = False
+    undo: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The contract's form of this step, plus what is checked after it."""
@@ -156,6 +164,8 @@ class Run(Record):
             out["touches"] = list(self.touches)
         if self.regenerates:
             out["regenerates"] = True
+        if self.undo:
+            out["undo"] = list(self.undo)
         return out
 
     def preview(self) -> str:
@@ -219,7 +229,15 @@ def _write(data: Mapping[str, Any]) -> WriteFile:
         if "content_base64" in data
         else str(data["content"]).encode()
     )
-    return WriteFile(str(data["path"]), content, int(str(data["mode"]), 8))
+    return WriteFile(str(data["path"]), content, int(str(data["mode"]), 8), _marks(data))
+
+
+def _marks(data: Mapping[str, Any]) -> Marks | None:
+    if "owner" not in data:
+        return None
+    uid, gid = data["owner"]
+    named = data.get("attributes", {}).items()
+    return Marks(int(uid), int(gid), tuple((n, base64.b64decode(v)) for n, v in named))
 
 
 def _rename(data: Mapping[str, Any]) -> RenameFile:
@@ -248,6 +266,7 @@ def _run(data: Mapping[str, Any]) -> Run:
         expect=None if expect is None else _expect(expect),
         touches=tuple(str(t) for t in data.get("touches", ())),
         regenerates=bool(data.get("regenerates", False)),
+        undo=tuple(str(a) for a in data.get("undo", ())),
     )
 
 

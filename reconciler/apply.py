@@ -14,11 +14,17 @@ from backends.host import Host
 from backends.inverse import in_order, inverse
 from backends.steps import Step
 from reconciler.journal import Journal, JournalError
-from reconciler.model import Change, Plan
+from reconciler.model import Change, Claim, Plan
 from reconciler.ownership import Owned
 from specs.errors import ReconcileError
+from specs.record import replace
 
 Replan = Callable[[Owned], Plan]
+Gate = Callable[[Change], None]
+
+
+def always(change: Change) -> None:
+    """The gate that lets every change begin."""
 
 
 class Stopped(ReconcileError):
@@ -26,11 +32,13 @@ class Stopped(ReconcileError):
 
 
 class Outcome(Struct):
-    """The results of a run by change id: done | failed | skipped, and what went wrong."""
+    """The results of a run by change id: done | failed | skipped, and what went wrong. ``left``
+    is what failed and could not be undone either."""
 
     results: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     stopped: str = ""
+    left: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
@@ -39,15 +47,21 @@ class Outcome(Struct):
 
 
 class Apply:
-    """One run over one plan. ``replan`` observes again and plans with a given ownership record."""
+    """One run over one plan. ``replan`` observes again and plans with a given ownership record;
+    ``gate`` raises ReconcileError where a change must not be begun just now."""
 
-    def __init__(self, host: Host, plan: Plan, journal: Journal, replan: Replan) -> None:
+    def __init__(
+        self, host: Host, plan: Plan, journal: Journal, replan: Replan, gate: Gate = always
+    ) -> None:
         self.host = host
         self.plan = plan
         self.journal = journal
         self.replan = replan
+        self.gate = gate
         self.outcome = Outcome()
         self._undo: dict[str, list[tuple[Step, ...]]] = {}
+        self._was: dict[str, list[Claim]] = {}
+        self._touched: set[str] = set()
         self._unverified: list[Change] = []
         self._signal = ""
 
@@ -95,9 +109,14 @@ class Apply:
     def _perform(self, change: Change) -> None:
         number, total = self.plan.changes.index(change) + 1, len(self.plan.changes)
         self.host.watch.change(number, total, change.object)
+        self.gate(change)
         self._undo[change.id] = []
-        self.journal.claim(change.id, [c for c in change.claims if c.value is not None])
+        claims = [c for c in change.claims if c.before]
+        owned = self.journal.owned
+        self._was[change.id] = [replace(c, value=owned.get(c.section, c.key)) for c in claims]
+        self.journal.claim(change.id, claims)
         for index, step in enumerate(change.steps):
+            self._unchanged(step)
             undo = inverse(self.host, step)
             self.journal.step(change.id, index, step, undo)
             self._undo[change.id].append(undo)
@@ -106,6 +125,18 @@ class Apply:
             if self._signal:
                 raise Stopped(f"stopped by {self._signal}", hint="run the same command again")
         self.journal.event("done", change.id)
+
+    def _unchanged(self, step: Step) -> None:
+        """What somebody else wrote after this run looked is not overwritten."""
+        path, seen = getattr(step, "path", ""), self.plan.contents
+        first = path in seen and path not in self._touched
+        self._touched.add(path)
+        if first and self.host.reader.read_bytes(path) != seen[path]:
+            raise ReconcileError(
+                "changed by somebody else while this run was at work",
+                where=path,
+                hint="run again: the new content is looked at then",
+            )
 
     def _verify(self) -> None:
         """Look again: a change is done when a fresh plan has no steps for it any more."""
@@ -131,7 +162,7 @@ class Apply:
         good = [c for c in waiting if self.outcome.results[c.id] == "done"]
         for change in good:
             with self._told(change.id):
-                self.journal.claim(change.id, [c for c in change.claims if c.value is None])
+                self.journal.claim(change.id, [c for c in change.claims if not c.before])
                 self.journal.event("verified", change.id)
 
     def _fail(self, change: Change, error: ReconcileError) -> None:
@@ -141,22 +172,37 @@ class Apply:
             self.journal.event("failed", change.id, error=str(error))
         members = [c for c in self.plan.changes if change.group and c.group == change.group]
         undone = [c for c in members if c.id in self._undo] or [change]
-        self._take_back(undone)
+        for problem in self._take_back(undone):
+            self.outcome.errors[change.id] += f"; not undone: {problem}"
         for other in undone:
             if other is not change and self.outcome.results.get(other.id) == "done":
                 self._skip(other, [change.id], "undone, because this failed: ")
         self._unverified = [c for c in self._unverified if c not in undone]
 
-    def _take_back(self, changes: Sequence[Change]) -> None:
+    def _take_back(self, changes: Sequence[Change]) -> list[str]:
+        """Undo changes; what could not be undone, in words."""
+        problems = []
         steps = [undo for change in changes for undo in self._undo.pop(change.id, [])]
         for step in in_order(steps):
             try:
                 self.host.perform(step)
             except ReconcileError as e:
-                self.outcome.errors[f"undo: {step.preview()}"] = str(e)
+                problems.append(f"{step.preview()}: {e}")
+        self.outcome.left += problems
         for change in changes:
             with self._told():
-                self.journal.event("undone", change.id)
+                if not problems:
+                    self._give_up(change, changes)
+                    self.journal.event("undone", change.id)
+        return problems
+
+    def _give_up(self, change: Change, undone: Sequence[Change]) -> None:
+        """Nothing of it is left, so the record says what it said before; but for what another
+        change has claimed as well."""
+        standing = [c for c in self.plan.changes if c not in undone and c.id in self._was]
+        others = {(c.section, c.key) for o in standing for c in o.claims}
+        was = self._was.pop(change.id, [])
+        self.journal.claim(change.id, [c for c in was if (c.section, c.key) not in others])
 
     @contextmanager
     def _told(self, change: str = "") -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 from backends import lock
 from backends.host import Host
@@ -11,10 +12,11 @@ from backends.package_managers import none_at_work
 from reconciler.apply import Apply, Outcome
 from reconciler.git import commit_of
 from reconciler.journal import Journal
-from reconciler.model import Effective, Plan
+from reconciler.model import Change, Effective, Plan
 from reconciler.modes import plan_exit_code, show
 from reconciler.recover import recover
 from reconciler.render.progress import watch_of
+from reconciler.resources.files import BOOT_GROUP
 from reconciler.retention import forget_old_runs
 from reconciler.session import Session
 from reconciler.source import Source
@@ -33,7 +35,7 @@ def apply(args: argparse.Namespace, path: str, source: Source) -> int:
     host = source.host
     assert host is not None
     saved = _saved_plan(path)
-    session = Session.of_plan(saved, source) if saved else Session.open(path, source)
+    session = Session.of_plan(saved, source, path) if saved else Session.open(path, source)
     session = replace(session, again=args.again)
     # Looking first without the lock: a host in sync is left without a single write.
     first = session.plan()
@@ -47,7 +49,7 @@ def apply(args: argparse.Namespace, path: str, source: Source) -> int:
         plan = session.plan()
         if saved:
             _same_state(saved, plan)
-            plan = replace(saved, state_digest=plan.state_digest)
+            plan = replace(saved, state_digest=plan.state_digest, contents=plan.contents)
         if plan.refusals(strict=args.strict):
             return _nothing_done(plan, args, saved)
         outcome = carry_out(host, session, plan, args)
@@ -58,7 +60,7 @@ def apply(args: argparse.Namespace, path: str, source: Source) -> int:
 
 def needs_work(plan: Plan, host: Host) -> bool:
     """Whether there is anything to do: changes, or a killed run to clear up after."""
-    from reconciler.journal import interrupted
+    from reconciler.history import interrupted
 
     return bool(plan.changes) or interrupted(host.reader) is not None
 
@@ -127,23 +129,32 @@ def carry_out(
 
     if not args.quiet:
         host.watch = watch_of(sys.stderr, plan)
+    state = session.observe()
     journal = Journal.start(
         host,
-        session.observe().owned,
+        state.owned,
         to_json(plan),
+        boot=state.identity.boot_id,
         command=sys.argv,
         spec=plan.spec_path,
         digest=plan.spec_digest,
         commit=commit_of(plan.spec_path),
         **facts,
     )
-    return Apply(host, plan, journal, session.plan).run()
+
+    def gate(change: Change) -> None:
+        if change.group == BOOT_GROUP:  # one may have begun since the lock was taken
+            none_at_work(host)
+
+    return Apply(host, plan, journal, session.plan, gate).run()
 
 
 def rollback(args: argparse.Namespace, source: Source) -> int:
     """Undo a run; returns the exit code. Raises ReconcileError."""
-    from reconciler import ownership, rollback
+    from reconciler import rollback
+    from reconciler.observe import observe
     from reconciler.render.plan_json import to_json
+    from reconciler.resources import own_paths
 
     host = source.host
     assert host is not None
@@ -151,7 +162,8 @@ def rollback(args: argparse.Namespace, source: Source) -> int:
         none_at_work(host)
         recover(host, quiet=args.quiet)
         record = rollback.find(host, args.operands[0] if args.operands else None)
-        plan = rollback.plan(host, record)
+        state = observe(host.reader, own_paths(), libvirt_uri=source.libvirt_uri)
+        plan = rollback.plan(host, record, state)
         if plan.findings:
             print_refused(plan, args)
             return 3
@@ -159,12 +171,13 @@ def rollback(args: argparse.Namespace, source: Source) -> int:
             raise ReconcileError("not undone: the question was not answered with yes")
         if not args.quiet:
             host.watch = watch_of(sys.stderr, plan)
-        owned = ownership.read(host.reader)
+        facts = {"boot": state.identity.boot_id, "undoes": record.run}
         journal = Journal.start(
-            host, owned, to_json(plan), command=sys.argv, spec=plan.spec_path, undoes=record.run
+            host, state.owned, to_json(plan), command=sys.argv, spec=plan.spec_path, **facts
         )
-        done = replace(plan, changes=())
-        outcome = Apply(host, plan, journal, lambda _: done).run()
+        look = partial(rollback.looked_at_again, host, plan)
+        outcome = Apply(host, plan, journal, lambda _: look()).run()
+        forget_old_runs(host)
     print_result(plan, outcome, args)
     return 0 if outcome.good else 1
 

@@ -59,6 +59,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code; a traceback means a bug."""
     arguments = sys.argv[1:] if argv is None else argv
+    open_streams()
     try:
         args = parse(arguments)
         forgo_pydantic_plugins()
@@ -76,6 +77,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output has gone: say nothing more, and let the flush at exit be quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as e:  # of the output itself, or of a file that nobody foresaw
+        report(ReconcileError(e.strerror or str(e), where=str(e.filename or "standard output")))
+        return 1
+
+
+def open_streams() -> None:
+    """A caller may have closed them (``2>&-``). The next file to be opened would take the number
+    of one, and whatever a program prints would go into it."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            fd = os.open(os.devnull, os.O_RDWR)
+            if fd != number:
+                os.dup2(fd, number)
+                os.close(fd)
+            os.set_inheritable(number, True)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def console() -> NoReturn:
@@ -96,16 +115,17 @@ def console() -> NoReturn:
 
 def report(error: ReconcileError) -> None:
     """An error for people, on stderr: what is wrong, where, what to do."""
+    from reconciler.render.messages import say
     from reconciler.render.style import clean
 
     if isinstance(error, SpecError):
         from reconciler.render.problems import text
 
-        sys.stderr.write(text(error.problems))
+        say(text(error.problems).rstrip("\n"))
         return
-    sys.stderr.write(f"reconcile: {clean(str(error))}\n")
+    say(f"reconcile: {clean(str(error))}")
     if error.hint:
-        sys.stderr.write(f"  → {clean(error.hint)}\n")
+        say(f"  → {clean(error.hint)}")
 
 
 if __name__ == "__main__":

@@ -7,24 +7,25 @@ skipped | undone; at last finished. A run without "finished" was killed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from backends import files
 from backends.host import Host
 from backends.reader import Reader
-from backends.steps import Step, WriteAttribute, step_from_json
+from backends.steps import DefineDomain, RenameFile, Run, Step, WriteAttribute, WriteFile
 from reconciler import ownership
+from reconciler.history import RUNS
 from reconciler.model import Claim
 from reconciler.ownership import STATE_DIR, Owned
 from specs.errors import ReconcileError
-from specs.record import Record
 
-RUNS = f"{STATE_DIR}/runs"
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
 
 
 class JournalError(ReconcileError):
@@ -53,6 +54,7 @@ class Journal:
         folder = host.locate(f"{RUNS}/{run}")
         with _writing(folder):
             files.make_folders(host.locate(STATE_DIR), 0o700)
+            os.chmod(host.locate(STATE_DIR), 0o700)  # whoever has made it
             files.make_folders(folder, 0o700)
         self._path = os.path.join(folder, "journal.jsonl")
         self._plan = f"{RUNS}/{run}/plan.json"
@@ -61,7 +63,7 @@ class Journal:
     def start(cls, host: Host, owned: Owned, plan: Mapping[str, Any], **facts: Any) -> Journal:
         """Begin a run: the plan and the first line are on the disk when this returns."""
         now = datetime.now(timezone.utc)
-        run = f"{now:%Y%m%dT%H%M%S.%fZ}-{os.getpid()}"
+        run = f"{_stamp_after(host.reader, now)}-{os.getpid()}"
         journal = cls(host, run, owned)
         with _writing(journal._plan):
             host.write_file(journal._plan, (json.dumps(plan, indent=1) + "\n").encode(), 0o600)
@@ -99,16 +101,12 @@ class Journal:
             index=index,
             preview=step.preview(),
             undo=[u.to_json() for u in undo],
+            **_intended(step),
         )
 
     def did(self, change: str, index: int, step: Step) -> None:
-        """A step was performed: what its file holds now tells a later foreign edit apart."""
-        path = getattr(step, "path", None)
-        facts = {}
-        if path is not None and not isinstance(step, WriteAttribute):
-            content = self._host.reader.read_bytes(path)
-            facts = {"path": path, "sha256": content and ownership.digest(content)}
-        self._note("did", change=change, index=index, **facts)
+        """A step was performed: what it has left tells a later foreign edit apart."""
+        self._note("did", change=change, index=index, **left_by(self._host, step))
 
     def event(self, event: str, change: str, **facts: Any) -> None:
         """done, verified, failed, skipped or undone."""
@@ -121,85 +119,73 @@ class Journal:
 
     def _note(self, event: str, **facts: Any) -> None:
         line = json.dumps({"event": event, **facts}) + "\n"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         with _writing(self._path):
             fd = os.open(self._path, flags, 0o600)
             try:
-                os.write(fd, line.encode())
-                os.fsync(fd)
+                _append(fd, line.encode())
             finally:
                 os.close(fd)
 
 
-class RunRecord(Record):
-    """A run as its journal tells it, events in order. A torn last line is left out."""
-
-    run: str
-    events: tuple[Mapping[str, Any], ...]
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run came to an end of its own."""
-        return any(e["event"] == "finished" for e in self.events)
-
-    def first(self, event: str) -> Mapping[str, Any]:
-        """The first event of a kind, or an empty one."""
-        return next((e for e in self.events if e["event"] == event), {})
-
-    def _standing(self, event: str) -> list[Mapping[str, Any]]:
-        """Events of a kind, less those of changes that were undone within the run."""
-        undone = {e["change"] for e in self.events if e["event"] == "undone"}
-        return [e for e in self.events if e["event"] == event and e["change"] not in undone]
-
-    def undo_steps(self) -> list[tuple[Step, ...]]:
-        """What undoes each performed step, in the order in which they were performed."""
-        return [tuple(step_from_json(u) for u in e["undo"]) for e in self._standing("step")]
-
-    def written(self) -> dict[str, str | None]:
-        """The sha256 of each file as the run left it (None: removed)."""
-        return {e["path"]: e["sha256"] for e in self._standing("did") if "path" in e}
-
-    def still_owns(self, owned: Owned) -> bool:
-        """Whether anything that this run claimed is owned to this day."""
-        claimed = (c for e in self.events if e["event"] == "claimed" for c in e["claims"])
-        return any(owned.get(c["section"], c["key"]) is not None for c in claimed)
-
-    def was_owned(self) -> list[Claim]:
-        """Claims that give the ownership record back, in the order to make them."""
-        claimed = [w for e in self.events if e["event"] == "claimed" for w in e["was"]]
-        return [Claim(w["section"], w["key"], w["value"]) for w in reversed(claimed)]
-
-    def open_change(self) -> str | None:
-        """The change that was being done when the run was killed."""
-        started = [e["change"] for e in self.events if e["event"] in ("claimed", "step")]
-        closed = {
-            e["change"] for e in self.events if e["event"] in ("verified", "failed", "undone")
-        }
-        return next((c for c in reversed(started) if c not in closed), None)
+def _append(fd: int, line: bytes) -> None:
+    """Add a whole line or nothing, and sync it. Raises OSError."""
+    size = os.fstat(fd).st_size
+    if size and os.pread(fd, 1, size - 1) != b"\n":
+        line = b"\n" + line  # after what a power cut has torn
+    view = memoryview(line)
+    try:
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fsync(fd)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(fd, size)
+        raise
 
 
-def runs(reader: Reader) -> Iterator[RunRecord]:
-    """Every run on this host, oldest first."""
-    for name in reader.list(RUNS):
-        text = reader.read_text(f"{RUNS}/{name}/journal.jsonl")
-        yield RunRecord(name, tuple(_events(text or "")))
+def _stamp_after(reader: Reader, now: datetime) -> str:
+    """A run's name begins with its time, and sorts after all others even where the clock has gone
+    back (a host without a battery clock, before it has asked the network)."""
+    newest = max(reader.list(RUNS), default="").partition("-")[0]
+    stamp = now.strftime(_STAMP)
+    if stamp > newest:
+        return stamp
+    try:
+        last = datetime.strptime(newest, _STAMP)
+    except ValueError:
+        return stamp
+    return (last + timedelta(microseconds=1)).strftime(_STAMP)
 
 
-def _events(text: str) -> Iterator[Mapping[str, Any]]:
-    for line in text.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            return  # torn by a power cut: nothing after it was written
-        if isinstance(event, dict) and "event" in event:
-            yield event
+def _intended(step: Step) -> dict[str, Any]:
+    """What a file will hold: a run may be killed before it can tell what it has left."""
+    if isinstance(step, WriteFile):
+        return {"path": step.path, "sha256": ownership.digest(step.content)}
+    return {}
 
 
-def interrupted(reader: Reader) -> RunRecord | None:
-    """The newest run, if it was killed."""
-    names = reader.list(RUNS)
-    if not names:
-        return None
-    text = reader.read_text(f"{RUNS}/{names[-1]}/journal.jsonl")
-    record = RunRecord(names[-1], tuple(_events(text or "")))
-    return None if record.finished else record
+def left_by(host: Host, step: Step) -> dict[str, Any]:
+    """What stands where a step has changed something. Raises ReconcileError."""
+    if isinstance(step, DefineDomain):
+        there = [s.to_json() for s in host.inverse_of_define(step)]
+        text = json.dumps(there, sort_keys=True)
+        return {"domain": step.domain, "uuid": step.uuid, "left": ownership.digest(text.encode())}
+    if isinstance(step, Run) or (isinstance(step, RenameFile) and step.again):
+        return {}
+    if isinstance(step, WriteAttribute):
+        return {"attribute": step.path, "value": host.reader.read_text(step.path, optional=True)}
+    return file_facts(host, step.path)
+
+
+def file_facts(host: Host, path: str) -> dict[str, Any]:
+    """Digest, mode and owner of a file; a digest of None where there is none."""
+    content, stat = host.reader.read_bytes(path), host.reader.stat(path)
+    if content is None or stat is None:
+        return {"path": path, "sha256": None}
+    return {
+        "path": path,
+        "sha256": ownership.digest(content),
+        "mode": f"{stat.mode:04o}",
+        "owner": [stat.uid, stat.gid],
+    }

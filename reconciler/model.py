@@ -73,13 +73,20 @@ class Claim(Record):
     ownership record, ``value`` (JSON) says what stood there before and what was put there.
 
     ``value`` None gives the thing up again, once looking has shown that it is gone; with
-    ``settled`` the steps themselves have proved that.
+    ``settled`` the steps themselves have proved that. A ``late`` one is recorded after looking
+    again whatever its value: undoing a run gives the record back when nothing is left of it.
     """
 
     section: str
     key: str
     value: Any
     settled: bool = False
+    late: bool = False
+
+    @property
+    def before(self) -> bool:
+        """Whether it is recorded before the change is done."""
+        return self.value is not None and not self.late
 
 
 class Change(Record):

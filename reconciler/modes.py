@@ -143,7 +143,7 @@ def _confirm(args: argparse.Namespace) -> int:
 
 
 def _history(args: argparse.Namespace) -> int:
-    from reconciler.journal import runs
+    from reconciler.history import runs
     from reconciler.render import history_text
 
     records = runs(source(args).reader)
@@ -199,13 +199,16 @@ def _capture(args: argparse.Namespace) -> int:
     found = source(args)
     recorder = RecordingReader(found.reader)
     content = capture.take(recorder, found.libvirt_uri, found.ssh_connection)
+    from backends.files import replace
+    from reconciler.render.messages import say
+
     target = args.operands[0]
     try:
         replace(os.path.abspath(target), content, 0o600)
     except OSError as e:
         raise ReconcileError(f"cannot write the capture: {e.strerror}", where=target) from e
     if not args.quiet:
-        sys.stderr.write(f"{len(recorder.nodes)} paths recorded in {target}\n")
+        say(f"{len(recorder.nodes)} paths recorded in {target}")
     return 0
 
 

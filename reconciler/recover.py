@@ -6,14 +6,16 @@ finishes the job. What is left to do here is to remove temporary files, and to c
 
 from __future__ import annotations
 
-import json
-import sys
+from collections.abc import Iterator
 
 from backends import files
 from backends.host import Host
-from backends.steps import step_from_json
-from reconciler.journal import RUNS, Journal, RunRecord, interrupted
-from reconciler.ownership import read
+from backends.steps import RemoveFile, RenameFile, Step, WriteFile
+from reconciler.history import RUNS, RunRecord, interrupted
+from reconciler.journal import Journal
+from reconciler.ownership import PATH, read
+from reconciler.render.messages import say
+from reconciler.render.plan_json import from_json
 
 
 def recover(host: Host, *, quiet: bool) -> None:
@@ -24,21 +26,25 @@ def recover(host: Host, *, quiet: bool) -> None:
     change = record.open_change()
     if not quiet:
         at = f" while doing {change}" if change else ""
-        sys.stderr.write(f"run {record.run} was killed{at}: clearing up and going on\n")
+        say(f"run {record.run} was killed{at}: clearing up and going on")
     for path in _leftovers(host, record):
-        host.remove_file(path)
+        host.perform(RemoveFile(path))
     Journal(host, record.run, read(host.reader)).finish("killed")
 
 
 def _leftovers(host: Host, record: RunRecord) -> list[str]:
-    """Temporary files that a killed step may have left beside its targets."""
-    text = host.reader.read_text(f"{RUNS}/{record.run}/plan.json")
-    plan = json.loads(text) if text else {"changes": []}
-    found = []
-    for change in plan["changes"]:
-        for data in change["steps"]:
-            step = step_from_json(data)
-            path, source = getattr(step, "path", None), getattr(step, "source", None)
-            found += [files.temporary_name(path)] if path and data["do"] == "write" else []
-            found += [source] if source else []
-    return [path for path in found if host.reader.exists(path)]
+    """Temporary files that a killed step, or the undoing of one, may have left beside its
+    target."""
+    ours = (PATH, f"{RUNS}/{record.run}/plan.json")
+    found = [files.temporary_name(path) for path in ours]
+    for step in (*_planned(host, record), *(s for undo in record.undo_steps() for s in undo)):
+        found += [files.temporary_name(step.path)] if isinstance(step, WriteFile) else []
+        found += [step.source] if isinstance(step, RenameFile) else []
+    return [path for path in dict.fromkeys(found) if host.reader.exists(path)]
+
+
+def _planned(host: Host, record: RunRecord) -> Iterator[Step]:
+    path = f"{RUNS}/{record.run}/plan.json"
+    text = host.reader.read_text(path)
+    if text:  # else it was killed before that was written
+        yield from (step for change in from_json(text, path).changes for step in change.steps)

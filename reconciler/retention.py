@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from backends.host import Host
-from reconciler.journal import RUNS, runs
+from backends.steps import RemoveFile
+from reconciler.history import RUNS, runs
 from reconciler.ownership import read
+from specs.errors import ReconcileError
 
 KEPT = 100
 """Runs that are kept in any case, the newest ones."""
@@ -25,4 +29,6 @@ def forget_old_runs(host: Host, kept: int = KEPT) -> None:
         if record.run in old and record.finished and not record.still_owns(owned):
             folder = f"{RUNS}/{record.run}"
             for name in host.reader.list(folder):
-                host.remove_file(f"{folder}/{name}", (folder,))
+                # What cannot be removed stays: this run has done its work.
+                with contextlib.suppress(ReconcileError):
+                    host.perform(RemoveFile(f"{folder}/{name}", (folder,)))

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from backends.host import Host
+from backends.initramfs import generator
+from backends.initramfs.state import Contents
 from backends.inverse import in_order
-from backends.steps import WriteAttribute
-from reconciler.journal import RUNS, RunRecord, runs
-from reconciler.model import Change, Finding, Plan, refuse
-from reconciler.ownership import digest
+from backends.steps import (
+    DefineDomain,
+    Expect,
+    RemoveFile,
+    RenameFile,
+    Run,
+    Step,
+    WriteAttribute,
+    WriteFile,
+)
+from reconciler.conflicts import conflicts, in_use
+from reconciler.history import RUNS, RunRecord, runs
+from reconciler.journal import file_facts
+from reconciler.model import Change, Claim, Effective, Pending, Plan
+from reconciler.observe import HostState
+from reconciler.ownership import Owned
+from reconciler.plan import iommu_word
+from reconciler.render.plan_json import from_json
 from specs.errors import ReconcileError, UsageError
+from specs.record import replace
+
+IMAGES = "initramfs"  # the change that makes images, and the section of what is in them
 
 
 def find(host: Host, name: str | None) -> RunRecord:
     """The run of that name, or the last one that changed something. Raises UsageError."""
-    known = [r for r in runs(host.reader) if r.undo_steps()]
+    known = [r for r in runs(host.reader) if r.standing("step")]
     if name is None:
         if not known:
             raise ReconcileError(
@@ -26,18 +44,71 @@ def find(host: Host, name: str | None) -> RunRecord:
         return known[-1]
     found = next((r for r in known if r.run == name), None)
     if found is None:
-        names = ", ".join(r.run for r in known[-5:])
-        hint = f"the last runs are: {names}" if names else "there are no runs on this host"
-        raise UsageError(f"there is no run {name}", hint=hint)
+        names = ", ".join(r.run for r in known[-5:]) or "none"
+        raise UsageError(
+            f"there is no run {name} that left anything to undo", hint=f"the last runs are: {names}"
+        )
     return found
 
 
-def plan(host: Host, record: RunRecord) -> Plan:
-    """The plan that undoes a run: one change, all or nothing, and the conflicts as refusals."""
-    steps = in_order(record.undo_steps())
-    planned = _planned(host, record)
-    change = Change(
-        id=f"rollback:{record.run}",
+def plan(host: Host, record: RunRecord, state: HostState) -> Plan:
+    """The plan that undoes a run, all of it or nothing, and what stands against it as refusals.
+    ``state`` is the host as it is now."""
+    done = _changes(host, record)
+    stale = {path: steps for path, steps in _generated(done) if _moved_on(host, record, path)}
+    same_boot = record.first("planned").get("boot", "") == state.identity.boot_id
+    effective = Effective.NOW if same_boot else _latest(done)
+    changes = tuple(_parts(record, state, stale, effective))
+    steps = [step for change in changes for step in change.steps]
+    found = conflicts(host, record, state, same_boot=same_boot, spared=stale)
+    return Plan(
+        host={
+            "hostname": state.identity.hostname,
+            "machine_id": state.identity.machine_id,
+            "bootloader": state.boot.loader,
+            "iommu": iommu_word(state),
+        },
+        spec_path=str(record.first("planned").get("spec", "")),
+        spec_digest=str(record.first("planned").get("digest", "")),
+        state_digest="",
+        changes=changes,
+        findings=(*found, *in_use(state, steps)),
+        pending=() if same_boot else tuple(_pending(done)),
+    )
+
+
+def _parts(
+    record: RunRecord,
+    state: HostState,
+    stale: Mapping[str, Sequence[Step]],
+    effective: Effective,
+) -> Iterator[Change]:
+    """Files and attributes; then what programs make of them: images for the kernels of today, and
+    then boot configuration."""
+    undo = in_order(record.undo_steps(but=IMAGES))
+    first = [s for s in undo if not (isinstance(s, Run) or _overwrites(s, stale))]
+    again: list[Step] = [s for s in undo if isinstance(s, Run)]
+    again += [step for steps in stale.values() for step in steps]
+    claims = given_back(record, state.owned)
+    name = f"rollback:{record.run}"
+    yield _part(name, record, first, effective, claims)
+    if record.did(IMAGES) and state.initramfs.images:
+        make = generator(state.initramfs.generator).regenerate(state.initramfs, Contents())
+        yield _part(IMAGES, record, make, effective)
+    if again:
+        yield _part(f"{name}:again", record, again, effective)
+
+
+def _part(
+    name: str,
+    record: RunRecord,
+    steps: Sequence[Step],
+    effective: Effective,
+    claims: Sequence[Claim] = (),
+) -> Change:
+    shown = (s.preview() for s in steps if not isinstance(s, WriteAttribute))
+    return Change(
+        id=name,
         kind="rollback",
         object=record.run,
         field="changes",
@@ -45,41 +116,101 @@ def plan(host: Host, record: RunRecord) -> Plan:
         after="undone",
         because="--rollback",
         steps=tuple(steps),
-        claims=tuple(record.was_owned()),
-        details=tuple(("-", s.preview(), "") for s in steps if not isinstance(s, WriteAttribute)),
-    )
-    return Plan(
-        host=dict(planned.get("host", {})),
-        spec_path=str(record.first("planned").get("spec", "")),
-        spec_digest=str(record.first("planned").get("digest", "")),
-        state_digest=str(planned.get("state_digest", "")),
-        changes=(change,),
-        findings=tuple(_conflicts(host, record)),
+        effective=effective,
+        group="rollback",
+        claims=tuple(claims),
+        details=tuple(("-", text, "") for text in shown),
     )
 
 
-def _planned(host: Host, record: RunRecord) -> Mapping[str, Any]:
-    """The plan that the run carried out, for the machine it names."""
-    try:
-        found = json.loads(host.reader.read_text(f"{RUNS}/{record.run}/plan.json") or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+def _overwrites(step: Step, paths: Collection[str]) -> bool:
+    return isinstance(step, (WriteFile, RemoveFile)) and step.path in paths
 
 
-def _conflicts(host: Host, record: RunRecord) -> list[Finding]:
-    """Files that are no longer as the run left them: someone edited them since."""
-    found = []
-    for path, left in record.written().items():
-        content = host.reader.read_bytes(path)
-        if (content and digest(content)) != left:
-            found.append(
-                refuse(
-                    "rollback-conflict",
-                    path,
-                    "the file has changed since that run",
-                    "undo later runs first, or put the file back by hand; its bytes from before "
-                    f"the run are in the journal of {record.run}",
-                )
-            )
-    return found
+def _changes(host: Host, record: RunRecord) -> list[Change]:
+    """The changes of the run that were not undone within it. Raises ReconcileError."""
+    path = f"{RUNS}/{record.run}/plan.json"
+    whole = from_json(host.reader.read_text(path) or "", path)
+    standing = {e["change"] for e in record.standing("step")}
+    return [c for c in whole.changes if c.id in standing]
+
+
+def _generated(changes: Iterable[Change]) -> Iterator[tuple[str, tuple[Step, ...]]]:
+    """Files that a program made aside, with the steps that make them again. What those expected of
+    the file were the arguments of that run."""
+    for change in changes:
+        for rename in change.steps:
+            if isinstance(rename, RenameFile) and not rename.again:
+                made = (s for s in change.steps if isinstance(s, Run) and rename.source in s.argv)
+                yield rename.path, (*(replace(s, expect=_less(s.expect)) for s in made), rename)
+
+
+def _less(expect: Expect | None) -> Expect | None:
+    return None if expect is None else replace(expect, args=(), absent=())
+
+
+def _moved_on(host: Host, record: RunRecord, path: str) -> bool:
+    """Whether a generated file was made again since then (a new kernel was installed, say)."""
+    left = [e for e in record.standing("did") if e.get("path") == path]
+    return bool(left) and file_facts(host, path)["sha256"] != left[-1]["sha256"]
+
+
+def _latest(changes: Iterable[Change]) -> Effective:
+    waits = {c.effective for c in changes}
+    return Effective.REBOOT if Effective.REBOOT in waits else Effective.NOW
+
+
+def _pending(changes: Iterable[Change]) -> Iterator[Pending]:
+    """The run has been booted since: what it had configured runs until the next boot."""
+    for change in changes:
+        if change.effective is Effective.REBOOT and change.kind == "kernel-args":
+            before, after = str(change.before or ""), str(change.after or "")
+            yield Pending(change.object, before, after, Effective.REBOOT)
+
+
+def looked_at_again(host: Host, plan: Plan) -> Plan:
+    """The plan less its changes; raises ReconcileError where something is not back."""
+    steps = (step for change in plan.changes for step in change.steps)
+    last = {step.path: step for step in steps if not isinstance(step, (Run, DefineDomain))}
+    wrong = [path for path, step in last.items() if not _is_so(host, step)]
+    if wrong:
+        raise ReconcileError(
+            f"done, but looking again shows that it is not back: {', '.join(wrong)}",
+            hint="how it was before the run is in its journal",
+        )
+    return replace(plan, changes=())
+
+
+def _is_so(host: Host, step: Step) -> bool:
+    if isinstance(step, WriteFile):
+        return host.reader.read_bytes(step.path) == step.content
+    if isinstance(step, RemoveFile):
+        return not host.reader.exists(step.path)
+    if isinstance(step, WriteAttribute) and not step.tolerate:
+        now = host.reader.read_text(step.path, optional=True)
+        return now is None or _plain(now) == _plain(step.value)
+    return True
+
+
+def _plain(value: str) -> str:
+    return value.strip().removeprefix("(null)")
+
+
+def given_back(record: RunRecord, owned: Owned) -> list[Claim]:
+    """Claims that give the ownership record back.
+
+    Killed in between, the next run must find everything of ours in it: what was made by the run
+    (owned now), and what is made again where the run was a rollback itself.
+    """
+    after = {(c.section, c.key): c for c in record.was_owned()}
+    during = [_both(c, owned.get(*key)) for key, c in after.items() if c.value is not None]
+    if record.did(IMAGES):
+        during.append(Claim(IMAGES, "due", True))
+        after.setdefault((IMAGES, "due"), Claim(IMAGES, "due", None))
+    return [*during, *(replace(claim, late=True) for claim in after.values())]
+
+
+def _both(then: Claim, now: Any) -> Claim:
+    if isinstance(then.value, list) and isinstance(now, list):
+        return replace(then, value=list(dict.fromkeys([*now, *then.value])))
+    return then if now is None else replace(then, value=now)

@@ -68,8 +68,8 @@ class Session(Record):
         )
 
     @classmethod
-    def of_plan(cls, plan: Plan, source: Source) -> Session:
-        """The session behind a saved plan: it carries its spec along."""
+    def of_plan(cls, plan: Plan, source: Source, path: str) -> Session:
+        """The session behind the plan saved at ``path``: it carries its spec along."""
         return cls(
             spec=HostSpec.model_validate(plan.spec_content),
             spec_path=plan.spec_path,
@@ -77,6 +77,7 @@ class Session(Record):
             base_dir=plan.base_dir,
             documents={name: text.encode() for name, text in plan.documents.items()},
             source=source,
+            files=(path,),
         )
 
     def plan(self, owned: Owned | None = None, state: HostState | None = None) -> Plan:

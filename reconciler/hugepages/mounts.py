@@ -111,6 +111,7 @@ def _mount(ctx: Context, size: PageSize) -> Change:
     """libvirt looks for mounts when its daemon starts; VMs run on while that restarts."""
     libvirt = tuple(unit for unit in _LIBVIRT if unit in ctx.state.systemd.running)
     restart = Run(("systemctl", "try-restart", *libvirt), timeout=120.0)
+    unit = _unit(size)
     return Change(
         id=f"mount:{_where(size)}",
         kind="hugepages",
@@ -120,8 +121,8 @@ def _mount(ctx: Context, size: PageSize) -> Change:
         after=True,
         because="hugepages.pages",
         steps=(
-            Run(("systemctl", "daemon-reload"), timeout=120.0),
-            Run(("systemctl", "start", _unit(size)), timeout=120.0),
+            Run(("systemctl", "daemon-reload"), timeout=120.0, regenerates=True),
+            Run(("systemctl", "start", unit), timeout=120.0, undo=("systemctl", "stop", unit)),
             *((restart,) if libvirt else ()),
         ),
         requires=frozenset({change_id(f"{_UNITS}/{_unit(size)}"), change_id(_WANTS)}),
@@ -129,6 +130,7 @@ def _mount(ctx: Context, size: PageSize) -> Change:
 
 
 def _unmount(size: PageSize) -> Change:
+    unit = _unit(size)
     return Change(
         id=f"mount:{_where(size)}",
         kind="hugepages",
@@ -137,5 +139,5 @@ def _unmount(size: PageSize) -> Change:
         before=True,
         after=False,
         because="no longer in the spec",
-        steps=(Run(("systemctl", "stop", _unit(size)), timeout=120.0),),
+        steps=(Run(("systemctl", "stop", unit), timeout=120.0, undo=("systemctl", "start", unit)),),
     )

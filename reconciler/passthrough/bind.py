@@ -20,14 +20,18 @@ def bind_steps(function: PciFunction, driver: str, loaded: Collection[str]) -> t
     address = str(function.address)
     base = f"{_BUS}/devices/{address}"
     old = function.driver_override or "\n"
-    back = ((f"{base}/driver_override", old), (f"{_BUS}/drivers_probe", address))
+    override = f"{base}/driver_override"
+    back = ((override, old), (f"{_BUS}/drivers_probe", address))
     steps: list[Step] = []
     if driver not in loaded:
         steps.append(Run(("modprobe", driver), timeout=60))
-    steps.append(WriteAttribute(f"{base}/driver_override", driver, undo=back))
+    steps.append(WriteAttribute(override, driver, undo=back))
     if function.driver is not None:
         steps.append(WriteAttribute(f"{base}/driver/unbind", address, undo=()))
-    unbind = ((f"{_BUS}/drivers/{driver}/unbind", address),)
+    unbind: tuple[tuple[str, str], ...] = ((f"{_BUS}/drivers/{driver}/unbind", address),)
+    if function.driver is not None:
+        # Named while the bus probes: vfio-pci may have been loaded with this id by now.
+        unbind = ((override, function.driver), *unbind, (f"{_BUS}/drivers_probe", address))
     steps.append(WriteAttribute(f"{_BUS}/drivers_probe", address, undo=unbind))
     return tuple(steps)
 
@@ -54,7 +58,8 @@ def release_steps(
         again = ((f"{_BUS}/drivers/{bound}/bind", address),)
         steps.append(WriteAttribute(f"{base}/driver/unbind", address, undo=again))
     if driver is not None:
-        steps.append(WriteAttribute(f"{_BUS}/drivers_probe", address, undo=()))
+        away = ((f"{_BUS}/drivers/{driver}/unbind", address),)
+        steps.append(WriteAttribute(f"{_BUS}/drivers_probe", address, undo=away))
     if driver is not None or function.driver_override is not None:
         steps.append(WriteAttribute(override, "\n", undo=back))
     return tuple(steps)

@@ -68,6 +68,7 @@ def _tell(ctx: Context) -> tuple[Run, ...]:
     """try-restart leaves a stopped daemon stopped, and fails for one that is not there."""
     if not ctx.state.systemd.booted:
         return ()
-    reload = Run(("systemctl", "daemon-reload"), timeout=120.0)
-    restart = Run(("systemctl", "try-restart", "irqbalance.service"), timeout=120.0)
+    reload = Run(("systemctl", "daemon-reload"), timeout=120.0, regenerates=True)
+    argv = ("systemctl", "try-restart", "irqbalance.service")
+    restart = Run(argv, timeout=120.0, regenerates=True)
     return (reload, restart) if "irqbalance.service" in ctx.state.systemd.running else (reload,)

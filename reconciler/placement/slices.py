@@ -71,7 +71,7 @@ def _tell(ctx: Context, wanted: CpuSet | None) -> tuple[Step, ...]:
     systemd = ctx.state.systemd
     if not systemd.booted:
         return ()
-    reload = Run(("systemctl", "daemon-reload"), timeout=120.0)
+    reload = Run(("systemctl", "daemon-reload"), timeout=120.0, regenerates=True)
     if wanted is not None:
         return (reload,)
     # The reload may switch the whole controller off, and the attribute is gone then.

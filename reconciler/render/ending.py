@@ -18,6 +18,11 @@ def ending(plan: Plan, outcome: Outcome, *, verbose: bool = False) -> Iterator[s
     yield _done(outcome)
     if outcome.stopped:
         yield f"Stopped by {outcome.stopped}: the same command goes on where this run ended."
+    elif outcome.left:
+        yield (
+            f"Not everything that failed could be undone: {'; '.join(outcome.left)}. How it was "
+            "before is in the journal; see to the reason and run reconcile --rollback."
+        )
     elif not outcome.good:
         yield (
             "What failed was undone and the host is as before in that. See to the reason and run "

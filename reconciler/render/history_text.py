@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.journal import RunRecord
+from reconciler.history import RunRecord
 from reconciler.render.style import clean
 
 

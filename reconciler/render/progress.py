@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -46,8 +47,13 @@ class Lines(Watch):
             self._say(f"    took {took:.0f} s")
 
     def _say(self, line: str) -> None:
-        self.stream.write(line + "\n")
-        self.stream.flush()
+        self._put(line + "\n")
+
+    def _put(self, text: str) -> None:
+        """The terminal was closed, or the pipe's reader has gone: that is no reason to stop."""
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.write(text)
+            self.stream.flush()
 
 
 class Live(Lines):
@@ -69,12 +75,11 @@ class Live(Lines):
         """Draw the moving line anew."""
         width = shutil.get_terminal_size().columns - 1
         line = f"    {self.clock() - self.started:3.0f} s  {clean(self.last)}"
-        self.stream.write(_CLEAR + line.replace("\n", " ")[:width])
-        self.stream.flush()
+        self._put(_CLEAR + line.replace("\n", " ")[:width])
 
     def ended(self) -> None:
         """The moving line goes; what stays says how long it took."""
-        self.stream.write(_CLEAR)
+        self._put(_CLEAR)
         super().ended()
 
 

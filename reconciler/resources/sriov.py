@@ -134,6 +134,16 @@ def _settings(ctx: Context, fabric: Fabric, *, fresh: bool) -> Iterator[Change]:
                 yield _setting(ctx, fabric, interface, vf, seen.get(vf.index))
 
 
+def _as_before(
+    interface: str, vf: VirtualFunction, before: dict[str, Any] | None
+) -> tuple[str, ...]:
+    """Nothing where the VF is made anew: it goes with the others."""
+    known = {name: value for name, value in (before or {}).items() if value is not None}
+    # Unchecked: a MAC address of zeros is what a VF has that was given none.
+    old = VirtualFunction.model_construct(index=vf.index, **known)
+    return vf_steps.settings_argv(interface, old) if known else ()
+
+
 def _setting(
     ctx: Context, fabric: Fabric, interface: str, vf: VirtualFunction, seen: Any
 ) -> Change:
@@ -150,7 +160,9 @@ def _setting(
         before=before,
         after=wanted,
         because=f"{fabric.where}.vf",
-        steps=(Run(vf_steps.settings_argv(interface, vf), timeout=60),),
+        steps=(
+            Run(vf_steps.settings_argv(interface, vf), 60, undo=_as_before(interface, vf, before)),
+        ),
         requires=frozenset({f"sriov:{fabric.physical.address}"}),
         claims=(Claim(VF_SETTINGS, key, kept),),
     )

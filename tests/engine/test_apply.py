@@ -14,7 +14,8 @@ from backends.host import Host
 from backends.runner import Place, here
 from backends.steps import RemoveFile, Run, Step, WriteFile
 from reconciler.apply import Apply, Outcome
-from reconciler.journal import Journal, interrupted, runs
+from reconciler.history import interrupted, runs
+from reconciler.journal import Journal
 from reconciler.model import Change, Claim, Plan
 from reconciler.ownership import Owned, read
 from reconciler.recover import recover
@@ -155,7 +156,16 @@ def test_the_journal_announces_each_step_with_its_undo(bench: Bench) -> None:
         "verified",
         "finished",
     ]
-    assert step["undo"] == [{"do": "write", "path": "/etc/a", "mode": "0644", "content": "old"}]
+    assert step["undo"] == [
+        {
+            "do": "write",
+            "path": "/etc/a",
+            "mode": "0644",
+            "content": "old",
+            "owner": [os.getuid(), os.getgid()],
+            "attributes": {},
+        }
+    ]
     state = bench.root / "var/lib/reconcile"
     assert state.stat().st_mode & 0o777 == 0o700
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from backends.host import Host
-from reconciler.journal import Journal, JournalError, runs
+from reconciler.history import runs
+from reconciler.journal import Journal, JournalError
 from reconciler.model import Claim
 from reconciler.ownership import read
 from reconciler.retention import forget_old_runs

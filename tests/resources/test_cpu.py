@@ -19,7 +19,7 @@ from tests.resources.bench import Bench
 CPU = {"isolated": "2-7,10-15", "reserved": "0-1,8-9"}
 _CGROUP = "/sys/fs/cgroup/{}/cpuset.cpus"
 _UNITS = ("init.scope", "system.slice", "user.slice")
-_RELOAD = Run(("systemctl", "daemon-reload"), timeout=120.0)
+_RELOAD = Run(("systemctl", "daemon-reload"), timeout=120.0, regenerates=True)
 
 
 def systemd(files: dict[str, str], step: Step) -> None:

@@ -1,0 +1,140 @@
+"""A run as its journal tells it, and all runs of a host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from backends.reader import Reader
+from backends.steps import Step, step_from_json
+from reconciler.model import Claim
+from reconciler.ownership import STATE_DIR, Owned
+from specs.errors import ReconcileError
+from specs.record import Record
+
+RUNS = f"{STATE_DIR}/runs"
+
+# What an event must tell to be of use: anything else is as good as torn.
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "planned": (),
+    "claimed": ("change", "claims", "was"),
+    "step": ("change", "undo"),
+    "did": ("change",),
+    "done": ("change",),
+    "verified": ("change",),
+    "failed": ("change",),
+    "skipped": ("change",),
+    "undone": ("change",),
+    "finished": ("result",),
+}
+
+
+class RunRecord(Record):
+    """The events of a run in order. What a power cut has torn is left out."""
+
+    run: str
+    events: tuple[Mapping[str, Any], ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to an end of its own, or was cleared up after."""
+        return any(e["event"] == "finished" for e in self.events)
+
+    def first(self, event: str) -> Mapping[str, Any]:
+        """The first event of a kind, or an empty one."""
+        return next((e for e in self.events if e["event"] == event), {})
+
+    def standing(self, event: str) -> list[Mapping[str, Any]]:
+        """Events of a kind, less those of changes that were undone within the run."""
+        undone = {e["change"] for e in self.events if e["event"] == "undone"}
+        return [e for e in self.events if e["event"] == event and e["change"] not in undone]
+
+    def did(self, change: str) -> bool:
+        """Whether a step of a change was begun and not undone within the run."""
+        return any(e["change"] == change for e in self.standing("step"))
+
+    def undo_steps(self, but: str = "") -> list[tuple[Step, ...]]:
+        """What undoes each performed step, in the order in which they were performed; those of
+        the change ``but`` are left out.
+
+        Raises ReconcileError on steps that this version does not know.
+        """
+        try:
+            return [
+                tuple(step_from_json(u) for u in e["undo"])
+                for e in self.standing("step")
+                if e["change"] != but
+            ]
+        except (KeyError, ValueError, TypeError, AttributeError) as e:
+            raise ReconcileError(
+                f"this is not a journal that this version understands ({e!r})",
+                where=f"{RUNS}/{self.run}/journal.jsonl",
+                hint="use the version of reconcile that wrote it (its plan.json names it)",
+            ) from e
+
+    def still_owns(self, owned: Owned) -> bool:
+        """Whether anything that this run claimed is owned to this day."""
+        claimed = (c for e in self.events if e["event"] == "claimed" for c in e["claims"])
+        return any(owned.get(c["section"], c["key"]) is not None for c in claimed)
+
+    def was_owned(self) -> list[Claim]:
+        """Claims that give the ownership record back, in the order to make them."""
+        claimed = [w for e in self.events if e["event"] == "claimed" for w in e["was"]]
+        return [Claim(w["section"], w["key"], w["value"]) for w in reversed(claimed)]
+
+    def open_change(self) -> str | None:
+        """The change that was being done when the run was killed."""
+        started = [e["change"] for e in self.events if e["event"] in ("claimed", "step")]
+        closed = {
+            e["change"] for e in self.events if e["event"] in ("verified", "failed", "undone")
+        }
+        return next((c for c in reversed(started) if c not in closed), None)
+
+
+def runs(reader: Reader) -> Iterator[RunRecord]:
+    """Every run on this host, oldest first."""
+    for name in reader.list(RUNS):
+        yield record_of(reader, name)
+
+
+def record_of(reader: Reader, name: str) -> RunRecord:
+    """The run of that name."""
+    return RunRecord(name, events(reader.read_text(f"{RUNS}/{name}/journal.jsonl") or ""))
+
+
+def events(text: str) -> tuple[Mapping[str, Any], ...]:
+    """The events of a journal. A torn line was never answered by anything that came of it: an
+    event is on the disk before what it announces is done."""
+    return tuple(event for event in map(_event, text.split("\n")) if event is not None)
+
+
+def _event(line: str) -> Mapping[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return None
+    known = all(name in event for name in _FIELDS.get(event["event"], ()))
+    lists = [event.get(name, []) for name in ("claims", "was", "undo")]
+    return event if known and all(map(_of_objects, lists)) and _claims(lists) else None
+
+
+def _of_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _claims(lists: list[list[dict[str, Any]]]) -> bool:
+    claims = [*lists[0], *lists[1]]
+    texts = all(isinstance(c.get(k), str) for c in claims for k in ("section", "key"))
+    return texts and all("value" in c for c in claims)
+
+
+def interrupted(reader: Reader) -> RunRecord | None:
+    """The newest run, if it was killed."""
+    names = reader.list(RUNS)
+    if not names:
+        return None
+    record = record_of(reader, names[-1])
+    return None if record.finished else record
