@@ -61,6 +61,7 @@ class Apply:
         self.outcome = Outcome()
         self._undo: dict[str, list[tuple[Step, ...]]] = {}
         self._was: dict[str, list[Claim]] = {}
+        self._gave: dict[str, list[Claim]] = {}
         self._touched: set[str] = set()
         self._unverified: list[Change] = []
         self._signal = ""
@@ -112,8 +113,7 @@ class Apply:
         self.gate(change)
         self._undo[change.id] = []
         claims = [c for c in change.claims if c.before]
-        owned = self.journal.owned
-        self._was[change.id] = [replace(c, value=owned.get(c.section, c.key)) for c in claims]
+        self._was[change.id] = self._recorded(claims)
         self.journal.claim(change.id, claims)
         for index, step in enumerate(change.steps):
             self._unchanged(step)
@@ -125,6 +125,11 @@ class Apply:
             if self._signal:
                 raise Stopped(f"stopped by {self._signal}", hint="run the same command again")
         self.journal.event("done", change.id)
+
+    def _recorded(self, claims: Sequence[Claim]) -> list[Claim]:
+        """The same claims with what the record says now."""
+        owned = self.journal.owned
+        return [replace(c, value=owned.get(c.section, c.key)) for c in claims]
 
     def _unchanged(self, step: Step) -> None:
         """What somebody else wrote after this run looked is not overwritten."""
@@ -162,7 +167,9 @@ class Apply:
         good = [c for c in waiting if self.outcome.results[c.id] == "done"]
         for change in good:
             with self._told(change.id):
-                self.journal.claim(change.id, [c for c in change.claims if not c.before])
+                claims = [c for c in change.claims if not c.before]
+                self._gave[change.id] = self._recorded(claims)
+                self.journal.claim(change.id, claims)
                 self.journal.event("verified", change.id)
 
     def _fail(self, change: Change, error: ReconcileError) -> None:
@@ -182,6 +189,11 @@ class Apply:
     def _take_back(self, changes: Sequence[Change]) -> list[str]:
         """Undo changes; what could not be undone, in words."""
         problems = []
+        for change in changes:
+            # What was given up comes back now, and is owned before it does.
+            with self._told():
+                back = [c for c in self._gave.pop(change.id, []) if c.value is not None]
+                self.journal.claim(change.id, back)
         steps = [undo for change in changes for undo in self._undo.pop(change.id, [])]
         for step in in_order(steps):
             try:

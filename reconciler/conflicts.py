@@ -6,11 +6,18 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from backends.bootloader.wishes import has
+from backends.formats.cmdline import has
 from backends.host import Host
-from backends.steps import DefineDomain, Step, WriteAttribute, step_from_json
+from backends.steps import (
+    DefineDomain,
+    RemoveFile,
+    Step,
+    WriteAttribute,
+    WriteFile,
+    step_from_json,
+)
 from reconciler.history import RunRecord
-from reconciler.journal import file_facts, left_by
+from reconciler.journal import digest_of, file_facts, left_by
 from reconciler.model import Finding, refuse
 from reconciler.observe import HostState
 from reconciler.ownership import Owned, digest
@@ -37,16 +44,13 @@ def conflicts(
     for path in _edited(host, record):
         if path not in spared:
             yield _conflict(record, path, "the file has changed since that run")
+    yield from _redefined(host, record)
     left = record.standing("did")
-    for fact in {e["domain"]: e for e in left if "domain" in e}.values():
-        step = DefineDomain(str(fact["domain"]), "", uuid=fact.get("uuid"))
-        if left_by(host, step)["left"] != fact["left"]:
-            text = "the definition has changed since that run"
-            yield _conflict(record, f"domain {fact['domain']}", text)
     values = {e["attribute"]: e.get("value") for e in left if "attribute" in e}
+    before = dict(_attributes(record))
     for path, value in values.items() if same_boot else ():
         now = host.reader.read_text(path, optional=True)
-        if value is not None and now is not None and now != value:
+        if value is not None and now is not None and now not in (value, before.get(path)):
             text = f"it holds {now.strip()!r} now, and {value.strip()!r} after that run"
             yield _conflict(record, path, text)
     yield from _new_entries(record, state)
@@ -57,25 +61,46 @@ def _conflict(record: RunRecord, where: str, message: str) -> Finding:
 
 
 def _edited(host: Host, record: RunRecord) -> Iterator[str]:
-    """Files that hold neither what the run left nor, where it was killed before it could tell,
-    what it was about to write or what stood there before."""
-    left: dict[str, list[Mapping[str, Any]]] = {}
+    """Files that hold neither what the run left, nor what stood there before it (a rollback that
+    was killed had put it back), nor what it was about to write when it was killed."""
+    before: dict[str, Mapping[str, Any]] = {}
+    left: dict[str, Mapping[str, Any]] = {}
     for event in record.standing("step"):
+        for undo in map(step_from_json, event["undo"]):
+            if isinstance(undo, (WriteFile, RemoveFile)):
+                before.setdefault(undo.path, _facts(undo))
         if "path" in event:
-            left[event["path"]] = [{"sha256": event["sha256"]}, *_before(event)]
+            left[event["path"]] = event
     for event in record.standing("did"):
         if "path" in event:
-            left[event["path"]] = [event]
+            left[event["path"]] = event
     for path, known in left.items():
         now = file_facts(host, path)
-        if not any(_same(now, one) for one in known):
+        if not any(_same(now, one) for one in (known, before.get(path)) if one is not None):
             yield path
 
 
-def _before(event: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for undo in map(step_from_json, event["undo"]):
-        content = getattr(undo, "content", None)
-        yield {"sha256": None if content is None else digest(content)}
+def _facts(undo: WriteFile | RemoveFile) -> Mapping[str, Any]:
+    return {"sha256": digest(undo.content) if isinstance(undo, WriteFile) else None}
+
+
+def _redefined(host: Host, record: RunRecord) -> Iterator[Finding]:
+    """Domains, likewise."""
+    left = {e["domain"]: e for e in record.standing("did") if "domain" in e}
+    before = {e["change"]: digest_of(e["undo"]) for e in reversed(record.standing("step"))}
+    for name, fact in left.items():
+        step = DefineDomain(str(name), "", uuid=fact.get("uuid"))
+        if left_by(host, step)["left"] not in (fact["left"], before[fact["change"]]):
+            text = "the definition has changed since that run"
+            yield _conflict(record, f"domain {name}", text)
+
+
+def _attributes(record: RunRecord) -> Iterator[tuple[str, str]]:
+    """What attributes held before the run: the first undo of each is the last to be done."""
+    for event in reversed(record.standing("step")):
+        for undo in map(step_from_json, event["undo"]):
+            if isinstance(undo, WriteAttribute):
+                yield undo.path, undo.value
 
 
 def _same(now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:

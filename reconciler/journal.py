@@ -165,12 +165,16 @@ def _intended(step: Step) -> dict[str, Any]:
     return {}
 
 
+def digest_of(steps: Sequence[Mapping[str, Any]]) -> str:
+    """sha256 of steps as JSON: two definitions of a domain are compared by it."""
+    return ownership.digest(json.dumps(steps, sort_keys=True).encode())
+
+
 def left_by(host: Host, step: Step) -> dict[str, Any]:
     """What stands where a step has changed something. Raises ReconcileError."""
     if isinstance(step, DefineDomain):
-        there = [s.to_json() for s in host.inverse_of_define(step)]
-        text = json.dumps(there, sort_keys=True)
-        return {"domain": step.domain, "uuid": step.uuid, "left": ownership.digest(text.encode())}
+        there = digest_of([s.to_json() for s in host.inverse_of_define(step)])
+        return {"domain": step.domain, "uuid": step.uuid, "left": there}
     if isinstance(step, Run) or (isinstance(step, RenameFile) and step.again):
         return {}
     if isinstance(step, WriteAttribute):

@@ -195,13 +195,11 @@ def _init(args: argparse.Namespace) -> int:
 def _capture(args: argparse.Namespace) -> int:
     from backends.files import replace
     from reconciler import capture
+    from reconciler.render.messages import say
 
     found = source(args)
     recorder = RecordingReader(found.reader)
     content = capture.take(recorder, found.libvirt_uri, found.ssh_connection)
-    from backends.files import replace
-    from reconciler.render.messages import say
-
     target = args.operands[0]
     try:
         replace(os.path.abspath(target), content, 0o600)

@@ -41,7 +41,7 @@ def find(host: Host, name: str | None) -> RunRecord:
             raise ReconcileError(
                 "there is no run to undo", hint="reconcile --history lists the runs"
             )
-        return known[-1]
+        name = _unfinished(known[-1]) or known[-1].run
     found = next((r for r in known if r.run == name), None)
     if found is None:
         names = ", ".join(r.run for r in known[-5:]) or "none"
@@ -49,6 +49,12 @@ def find(host: Host, name: str | None) -> RunRecord:
             f"there is no run {name} that left anything to undo", hint=f"the last runs are: {names}"
         )
     return found
+
+
+def _unfinished(record: RunRecord) -> str:
+    """What a rollback that was killed was to undo: asking again goes on with that."""
+    done = record.first("finished").get("result") == "done"
+    return "" if done else str(record.first("planned").get("undoes", ""))
 
 
 def plan(host: Host, record: RunRecord, state: HostState) -> Plan:

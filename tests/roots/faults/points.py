@@ -6,16 +6,13 @@ Only the tool's own process is traced, not the programs that it runs. "Killed af
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.base import CHECKOUT
+from tests.roots.faults.tool import Tool
 
 _CALLS = (
     "write,pwrite64,writev,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,link,"
@@ -54,31 +51,10 @@ class Fault:
         return f"{self.how} at {self.point.call} {self.point.number}: {self.point.shown}"
 
 
-def run_tool(argv: Sequence[object], *strace: str) -> subprocess.CompletedProcess[str]:
-    """``reconcile ARGV``, under strace with these options where there are any."""
-    code = "import sys; from reconciler.cli import main; sys.exit(main())"
-    tool = [sys.executable, "-c", code, *(str(a) for a in argv)]
-    before = ["strace", "-qq", *strace] if strace else []
-    return subprocess.run(
-        [*before, *tool],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(CHECKOUT),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONHASHSEED": "0",
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=300,
-    )
-
-
-def points(argv: Sequence[object], root: Path, log: Path) -> list[Point]:
+def points(tool: Tool, argv: Sequence[object], root: Path, log: Path) -> list[Point]:
     """Run the tool undisturbed and list its calls that change something below ``root``."""
-    done = run_tool(argv, "-y", "-s", "64", "-e", f"trace={_CALLS}", "-o", str(log))
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = tool(argv, "-y", "-s", "64", "-e", f"trace={_CALLS}", "-o", str(log))
+    assert done.code == 0, done.text
     return list(_changing(log.read_text(errors="replace"), str(root)))
 
 
