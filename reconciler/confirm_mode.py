@@ -14,7 +14,7 @@ from backends.host import Host
 from backends.package_managers import none_at_work
 from reconciler import ownership
 from reconciler.apply_mode import carry_out, print_refused, report
-from reconciler.journal import runs
+from reconciler.history import runs
 from reconciler.model import Change, Plan
 from reconciler.recover import recover
 from reconciler.resources.files import BOOT_GROUP

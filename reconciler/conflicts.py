@@ -26,7 +26,6 @@ from reconciler.resources.base import Context
 from specs.spec import HostSpec
 from specs.values import PciAddress
 
-CODE = "rollback-conflict"
 _HINT = "undo later runs first, or put it back by hand; how it was before is in the journal of "
 _ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
@@ -57,7 +56,7 @@ def conflicts(
 
 
 def _conflict(record: RunRecord, where: str, message: str) -> Finding:
-    return refuse(CODE, where, message, _HINT + record.run)
+    return refuse("rollback-conflict", where, message, _HINT + record.run)
 
 
 def _edited(host: Host, record: RunRecord) -> Iterator[str]:

@@ -20,6 +20,7 @@ from backends.steps import (
     WriteFile,
 )
 from reconciler.conflicts import conflicts, in_use
+from reconciler.digest import digest
 from reconciler.history import RUNS, RunRecord, runs
 from reconciler.journal import file_facts
 from reconciler.model import Change, Claim, Effective, Pending, Plan
@@ -44,10 +45,9 @@ def find(host: Host, name: str | None) -> RunRecord:
         name = _unfinished(known[-1]) or known[-1].run
     found = next((r for r in known if r.run == name), None)
     if found is None:
-        names = ", ".join(r.run for r in known[-5:]) or "none"
-        raise UsageError(
-            f"there is no run {name} that left anything to undo", hint=f"the last runs are: {names}"
-        )
+        names = ", ".join(r.run for r in known[-5:])
+        hint = f"the last runs are: {names}" if names else "there are no runs on this host"
+        raise UsageError(f"there is no run {name} that left anything to undo", hint=hint)
     return found
 
 
@@ -76,7 +76,7 @@ def plan(host: Host, record: RunRecord, state: HostState) -> Plan:
         },
         spec_path=str(record.first("planned").get("spec", "")),
         spec_digest=str(record.first("planned").get("digest", "")),
-        state_digest="",
+        state_digest=digest(state),
         changes=changes,
         findings=(*found, *in_use(state, steps)),
         pending=() if same_boot else tuple(_pending(done)),
