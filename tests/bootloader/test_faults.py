@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from backends.expect import problem
+from backends.files import Marks
 from backends.host import StepError
 from backends.steps import Expect, Ran, Run
 from reconciler.apply import Outcome
@@ -62,12 +63,12 @@ class FaultyHost(SimHost):
         victim = next(p for p in files if LOST in p.read_bytes())
         victim.write_bytes(victim.read_bytes().replace(LOST, LOST[:-1] + b"x", 1))
 
-    def write_file(self, path: str, content: bytes, mode: int) -> None:
+    def write_file(self, path: str, content: bytes, mode: int, marks: Marks | None = None) -> None:
         """See Host."""
         number = getattr(errno, self.fault, 0)
         if number and path.startswith("/boot/") and LOST in content:
             raise OSError(number, os.strerror(number), path)
-        super().write_file(path, content, mode)
+        super().write_file(path, content, mode, marks)
 
 
 def applied(name: str, root: Path, fault: str) -> tuple[Outcome, bool]:
