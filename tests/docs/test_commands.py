@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -35,13 +38,27 @@ _CHANGES = {
 }
 
 
+_BLOCK = re.compile(r"^```(sh|text|yaml)\n(.*?)^```|^ {4}(\w[^\n]*)$", re.M | re.S)
+_PROGRAMS = ("reconcile", "apt", "pipx", "make")
+
+
+def blocks(page: Path) -> Iterator[tuple[str, str]]:
+    """Commands, one line each, and what is printed as their output (``text``), in order."""
+    for kind, body, indented in _BLOCK.findall(page.read_text()):
+        if kind == "text":
+            yield "text", body
+        elif kind == "yaml":  # steps of a pipeline; what is not ours is left to it
+            runs = re.findall(r"- run: (reconcile .*)", body)
+            yield from (("command", line) for line in runs)
+        else:
+            for line in body.splitlines() or [indented]:
+                if kind or line.startswith(_PROGRAMS):
+                    yield "command", re.sub(r"\s+#.*", "", line)
+
+
 def commands(page: Path) -> Iterator[str]:
-    """The lines of code blocks that start the tool, without their comments."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.M | re.S)
-    indented = re.findall(r"^    (reconcile .*)$", page.read_text(), re.M)
-    for line in [*"".join(blocks).splitlines(), *indented]:
-        if line.startswith("reconcile "):
-            yield re.sub(r"\s+#.*", "", line)
+    """The commands alone."""
+    return (text for kind, text in blocks(page) if kind == "command")
 
 
 def specs(page: Path) -> list[str]:
@@ -61,11 +78,18 @@ class Reader:
         for name in ("host.toml", "capture.json"):
             shutil.copy(EXAMPLE / name, folder)
         shutil.copy(EXAMPLE / "capture.json", folder / "host.json")
+        (folder / "hosts").mkdir()
+        shutil.copy(EXAMPLE / "host.toml", folder / "hosts/kvm-01.toml")
 
     def types(self, line: str) -> Ran:
         """A command, on a host where that is possible."""
         command, _, out = line.partition(" > ")
-        words = shlex.split(command)[1:]
+        words = shlex.split(command)
+        while re.match(r"[A-Z_]+=", words[0]):  # settings before the program
+            del words[0]
+        program, *words = words
+        if program != "reconcile":
+            return self._others[program](words)
         done = run(*self._placed(words))
         if "--capture" in words:  # of the simulated host; the reader's own is the example
             assert (self.folder / words[-1]).stat().st_size > 1000
@@ -73,6 +97,28 @@ class Reader:
         if out:
             (self.folder / out.strip()).write_text(done.out)
         return done
+
+    @property
+    def _others(self) -> dict[str, Callable[[list[str]], Ran]]:
+        """Programs that are not ours; one that is not here has no business in the documentation."""
+        return {
+            "apt": lambda words: started("apt-get", "--simulate", "-qq", *words),
+            "pipx": self._installs,
+            "make": lambda words: started("make", "--dry-run", "-C", str(ROOT), *words),
+            # What takes hours is there, at least.
+            "pytest": _collected,
+            "python": _found,
+        }
+
+    def _installs(self, words: list[str]) -> Ran:
+        """The package, into a folder of its own; the command in it works."""
+        assert words == ["install", "."]
+        place = self.folder / "installed"
+        how = ("--quiet", "--no-deps", "--no-build-isolation", "--target", str(place))
+        done = started(sys.executable, "-m", "pip", "install", *how, str(ROOT))
+        assert done.code == 0, done.err
+        code = f"import sys; sys.path.insert(0, {str(place)!r}); import reconciler.__main__ as m"
+        return started(sys.executable, "-P", "-c", f"{code}; print(m.__file__)")
 
     def _trial(self) -> str:
         """A host in the middle of a trial boot."""
@@ -85,27 +131,48 @@ class Reader:
         return str(root)
 
     def _placed(self, words: list[str]) -> list[str]:
-        there = [str(self.folder / w) if re.fullmatch(r"\w+\.(toml|json)", w) else w for w in words]
+        there = list(words)
         if "--root" in there:
             at = there.index("--root")
             there[at : at + 2] = []
         elif not _CHANGES & set(there):
             looks = {"--plan", "--inspect", "--init"} & set(there) and "--state" not in there
-            return [*there, *(("--state", str(self.folder / "capture.json")) if looks else ())]
+            return [*there, *(("--state", "capture.json") if looks else ())]
         if "--confirm" in there:
             return [*there, "--root", self._trial()]
-        small = str(self.folder / "small.toml")
-        there = [small if w == str(self.folder / "host.toml") else w for w in there]
-        return [*there, "--root", str(self.tree)]
+        small = [w if not w.endswith(".toml") else "small.toml" for w in there]
+        return [*small, "--root", str(self.tree)]
+
+
+def _collected(words: list[str]) -> Ran:
+    """The tests that such a call would run; none is a failure."""
+    how = ("--collect-only", "-q", "-n", "0")
+    return started(sys.executable, "-m", "pytest", *words, *how, at=ROOT)
+
+
+def _found(words: list[str]) -> Ran:
+    """``python -m MODULE``: the module."""
+    return Ran(int(find_spec(words[words.index("-m") + 1]) is None), "", "")
+
+
+def started(*argv: str, at: Path | None = None) -> Ran:
+    """A program of this machine."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300, cwd=at)
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_command_works(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     reader = Reader(tmp_path)
-    for line in commands(page):
-        done = reader.types(line)
-        assert done.code in (0, 2), f"{line}\n{done.out}{done.err}"
+    shown = ""
+    for kind, text in blocks(page):
+        if kind == "command":
+            done = reader.types(text)
+            assert done.code in (0, 2), f"{text}\n{done.out}{done.err}"
+            shown += done.out
+        else:
+            assert [line for line in text.splitlines() if line not in shown.splitlines()] == []
 
 
 def test_the_documentation_shows_every_mode() -> None:
