@@ -7,6 +7,7 @@ come out of one program. Nothing is fetched: pages and fonts are this machine's 
 from __future__ import annotations
 
 import io
+import math
 import shutil
 import subprocess
 import sys
@@ -28,8 +29,8 @@ from reconciler.render.style import Style
 from reconciler.resources import own_paths
 from reconciler.session import Session
 from reconciler.source import Source
-from reconciler.starter.give import give
 from specs.record import replace
+from specs.spec import HostSpec
 
 REPO = Path(__file__).parents[1]
 IMAGES = REPO / "docs/images"
@@ -46,37 +47,49 @@ class Picture:
     height: int
 
 
+REFUSED = """version = 1
+
+[[device]]
+name    = "data"
+address = "0000:04:00.0"
+
+[[device]]
+name    = "gpu"
+address = "0000:af:00.0"
+id      = "10de:2489"
+
+[cpu]
+isolated = "0-63"
+"""
+
+
 def pictures() -> Iterator[Picture]:
     """Every picture of the documentation."""
-    studio, _, _ = _example("amd-workstation")
-    shown = inspect_text(inspect(studio), colour=True)
-    yield Picture("inspect-text", _terminal(shown), 800, 1450)
-    yield Picture("inspect-html", inspect_page(inspect(studio)), 1100, 1180)
-    _, plan, _ = _example("amd-workstation")
-    yield Picture("plan-text", _terminal(plan_text(plan, Style(True))), 800, 940)
-    server, plan, session = _example("sriov-server", device="0000:3b:00.0")
-    found = inspect(server)
-    yield Picture("plan-html", plan_page(plan, found, after(found, plan, session.spec)), 1100, 1100)
+    folder = REPO / "examples/vm-host"
+    state, plan, spec = _planned("vm-host", (folder / "host.toml").read_text())
+    found = inspect(state)
+    yield _terminal("inspect-text", inspect_text(found, colour=True))
+    yield _terminal("plan-text", plan_text(plan, Style(True)))
+    _, refused, _ = _planned("sriov-server", REFUSED)
+    yield _terminal("refused-text", plan_text(refused, Style(True)))
+    yield Picture("inspect-html", inspect_page(found), 1100, 1900)
+    yield Picture("plan-html", plan_page(plan, found, after(found, plan, spec)), 1100, 1470)
 
 
-def _example(name: str, device: str = "") -> tuple[HostState, Plan, Session]:
-    """An example host with its own spec, or with the one that gives a device to a VM."""
-    folder = REPO / "examples" / name
-    reader, uri = capture.load(str(folder / "capture.json"))
+def _planned(name: str, spec: str) -> tuple[HostState, Plan, HostSpec]:
+    """An example host, and the plan for a spec."""
+    reader, uri = capture.load(str(REPO / "examples" / name / "capture.json"))
     state = observe(reader, own_paths(), libvirt_uri=uri)
     with tempfile.TemporaryDirectory() as place:
-        spec = folder / "host.toml"
-        if device:
-            spec = Path(place, "host.toml")
-            spec.write_text(give(state, device, "host.schema.json"))
-        session = Session.open(str(spec), Source(reader, None, uri))
+        path = Path(place, "host.toml")
+        path.write_text(spec)
+        session = Session.open(str(path), Source(reader, None, uri))
         plan = session.plan(state=state)
+    # The pictures do not say where this was.
+    return state, replace(plan, spec_path="/etc/reconcile/host.toml"), session.spec
 
-    # The pictures do not say where this checkout lies.
-    return state, replace(plan, spec_path="/etc/reconcile/host.toml"), session
 
-
-def _terminal(text: str) -> str:
+def _terminal(name: str, text: str) -> Picture:
     """Coloured text as a page that looks like a terminal."""
     from rich.console import Console
     from rich.terminal_theme import MONOKAI
@@ -89,7 +102,8 @@ def _terminal(text: str) -> str:
         "background:{background};color:{foreground}}}pre{{font:15px/1.3 'DejaVu Sans Mono',"
         "monospace}}</style><pre>{code}</pre>"
     )
-    return console.export_html(theme=MONOKAI, code_format=template)
+    page = console.export_html(theme=MONOKAI, code_format=template)
+    return Picture(name, page, 800, 52 + math.ceil(19.5 * text.count("\n")))
 
 
 def shoot(browser: str, picture: Picture, into: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from docs.screenshots import IMAGES, pictures
+import re
+
+from docs.screenshots import IMAGES, REPO, pictures
 from tests.ui.test_html import Seen, quiet
 
 
@@ -23,3 +25,11 @@ def test_pages_of_pictures_fetch_nothing() -> None:
     for picture in pictures():
         if picture.name.endswith("html"):
             quiet(Seen(picture.html))
+
+
+def test_the_readme_shows_one() -> None:
+    shown = re.findall(
+        r"!\[([^]]+)\]\((docs/images/[\w-]+\.png)\)", (REPO / "README.md").read_text()
+    )
+    assert shown
+    assert all((REPO / path).is_file() and len(words) > 20 for words, path in shown)
