@@ -55,14 +55,16 @@ class CpuState(Record):
 
 
 def observe_cpus(reader: Reader) -> CpuState:
-    """Read every CPU once. Reads are linear in cores: threads share what is said of their core."""
-    online = _online(reader)
-    present = _set(reader, "present") or online
+    """Read every CPU once. Reads are linear in cores: threads share what is said of their core.
+    A tree with one of the lists of CPUs has them all: online ones are taken to be present."""
+    listed, possible = _set(reader, "present"), _set(reader, "possible")
+    online = _online(reader) or listed or possible
+    present = listed or online
     cpuinfo = reader.read_text("/proc/cpuinfo") or ""
     vendor, flags = _identity(cpuinfo)
     smt_active = reader.read_text(f"{_CPU}/smt/active")
     return CpuState(
-        possible=_set(reader, "possible") or present,
+        possible=possible or present,
         present=present,
         online=online,
         offline=present - online,

@@ -64,9 +64,11 @@ class HugetlbMount(Record):
 class MemoryState(Record):
     """Memory of a host. ``pools`` are per size for the whole host, ``node_pools`` per node and
     size; ``default_kib`` is the size that a plain ``hugepages=`` or a plain mount means. A kernel
-    (or a tree) that does not say what is available is taken at its total; 0 is not known."""
+    (or a tree) that does not say what is available is taken at its total; 0 is not known.
+    ``still``: /proc/meminfo counts other pages than the pools do, as in a tree of plain files,
+    where no counter follows when a pool is sized."""
 
-    VOLATILE = frozenset({"available_kib"})
+    VOLATILE = frozenset({"available_kib", "still"})
 
     total_kib: int
     nodes: tuple[Node, ...]
@@ -75,6 +77,7 @@ class MemoryState(Record):
     default_kib: int | None
     mounts: tuple[HugetlbMount, ...]
     available_kib: int
+    still: bool
 
     def pool(self, size_kib: int, node: int | None = None) -> Pool | None:
         """The pool of a size, of the whole host or of one node."""
@@ -104,16 +107,19 @@ def observe_memory(reader: Reader) -> MemoryState:
     nodes = tuple(_node(reader, n, cpus) for n in cpus)
     total = info.get("MemTotal", sum(node.total_kib for node in nodes))
     default = info.get("Hugepagesize")
+    pools = _pools(reader, HUGEPAGES, None)
+    counted = next((p.total for p in pools if p.size_kib == default), None)
     return MemoryState(
         total_kib=total,
         available_kib=info.get("MemAvailable", info.get("MemFree", total)),
         nodes=nodes,
-        pools=_pools(reader, HUGEPAGES, None),
+        pools=pools,
         node_pools=tuple(
             pool for n in cpus for pool in _pools(reader, f"{NODES}/node{n}/hugepages", n)
         ),
         default_kib=default,
         mounts=parse_mounts(reader.read_text("/proc/mounts") or "", default),
+        still=counted is None or counted != info.get("HugePages_Total"),
     )
 
 
@@ -143,15 +149,16 @@ def _pools(reader: Reader, base: str, node: int | None) -> tuple[Pool, ...]:
 
 
 def _pool(reader: Reader, folder: str, size_kib: int, node: int | None) -> Pool:
-    def count(name: str) -> int:
+    def count(name: str, otherwise: int = 0) -> int:
         text = (reader.read_text(f"{folder}/{name}") or "").strip()
-        return int(text) if text.isdecimal() else 0
+        return int(text) if text.isdecimal() else otherwise
 
+    total = count("nr_hugepages")
     return Pool(
         size_kib=size_kib,
         node=node,
-        total=count("nr_hugepages"),
-        free=count("free_hugepages"),
+        total=total,
+        free=count("free_hugepages", total),
         surplus=count("surplus_hugepages"),
         reserved=count("resv_hugepages") if node is None else 0,
     )

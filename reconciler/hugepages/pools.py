@@ -98,15 +98,25 @@ def _in_use_findings(ctx: Context, target: Target, pool: Pool) -> Iterator[Findi
     """Shrinking below what is used would leave surplus pages that vanish later. Pages that are
     promised but not yet touched are counted for the whole host only, so a node's pool may not take
     the host's below them either."""
-    if pool.in_use > target.count:
-        yield _in_use(target.where, target.size, target.count, pool.in_use)
+    used = _used(ctx, _key(target), pool)
+    if used > target.count:
+        yield _in_use(target.where, target.size, target.count, used)
         return
     host = ctx.state.memory.pool(target.size.kib)
-    if host is None or pool.node is None or target.count >= pool.total:
+    if host is None or pool.node is None or not target.count < pool.total <= host.total:
         return
     left = host.total - (pool.total - target.count)
     if host.in_use > left:
         yield _in_use(target.where, target.size, left, host.in_use)
+
+
+def _used(ctx: Context, key: str, pool: Pool) -> int:
+    """Pages in use. In a tree whose counters stand still those that we have added are not: they
+    would be counted as taken, since the number of free ones is the same as before."""
+    record = ctx.owned.get(SECTION, key)
+    if record and ctx.state.memory.still and record.get("free") == pool.free:
+        return max(0, int(record["before"]) - pool.free) + pool.reserved
+    return pool.in_use
 
 
 def _no_room(ctx: Context, target: Target, pool: Pool) -> Iterator[Finding]:
@@ -136,8 +146,7 @@ def _in_use(where: str, page: PageSize, count: int, used: int) -> Finding:
 
 
 def _resize(ctx: Context, target: Target, pool: Pool) -> Change:
-    known = ctx.owned.get(SECTION, _key(target))
-    before = known["before"] if known else pool.total
+    known = ctx.owned.get(SECTION, _key(target)) or {"before": pool.total, "free": pool.free}
     return Change(
         id=f"hugepages:{_key(target)}",
         kind="hugepages",
@@ -148,7 +157,7 @@ def _resize(ctx: Context, target: Target, pool: Pool) -> Change:
         after=target.count,
         because=target.where,
         steps=_steps(path(target.size, target.node), pool.total, target.count),
-        claims=(Claim(SECTION, _key(target), {"before": before}),),
+        claims=(Claim(SECTION, _key(target), known),),
     )
 
 
@@ -176,8 +185,8 @@ def _give_back(ctx: Context, key: str) -> tuple[Change | None, Finding | None]:
     name, _, at = key.partition("@")
     page, node = PageSize.parse(name), int(at) if at else None
     pool, count = ctx.state.memory.pool(page.kib, node), ctx.owned.get(SECTION, key)["before"]
-    if pool is not None and pool.in_use > count:
-        return None, _in_use("hugepages", page, count, pool.in_use)
+    if pool is not None and (used := _used(ctx, key, pool)) > count:
+        return None, _in_use("hugepages", page, count, used)
     differs = pool is not None and pool.total != count
     change = Change(
         id=f"hugepages:{key}",
