@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from backends.bootloader.detect import observe_boot
 from backends.bootloader.state import BootState
+from backends.builtin import builtin_drivers, builtin_modules
 from backends.cpu import CpuState, observe_cpus
 from backends.formats.systemd_conf import environment
 from backends.groups import observe_groups
@@ -59,6 +60,7 @@ class HostState(Record):
     pci: PciState
     pci_drivers: tuple[str, ...]
     vfio_builtin: bool
+    builtin_drivers: frozenset[str]
     iommu: IommuState
     needs: Needs
     vf_settings: Settings
@@ -107,11 +109,13 @@ def observe(
     inside = [p.removeprefix("file:") for p in owned.section("initramfs") if p[:5] == "file:"]
     identity = observe_identity(reader)
     pci = observe_pci(reader, device_serials=device_serials)
+    modules = builtin_modules(reader, identity.kernel)
     return HostState(
         identity=identity,
         pci=pci,
         pci_drivers=reader.list("/sys/bus/pci/drivers"),
-        vfio_builtin=_vfio_builtin(reader, identity.kernel),
+        vfio_builtin="vfio_pci" in modules,
+        builtin_drivers=builtin_drivers(reader, _drivers(pci, owned), modules),
         iommu=observe_iommu(reader, pci),
         needs=observe_needs(reader, pci, ssh_connection=ssh_connection),
         vf_settings=observe_vf_settings(reader, pci),
@@ -151,12 +155,10 @@ def _system(reader: Reader) -> str:
     return values.get("PRETTY_NAME") or values.get("ID") or ""
 
 
-def _vfio_builtin(reader: Reader, kernel: str) -> bool:
-    """Whether vfio-pci is part of the kernel: modprobe options do not reach it then.
-
-    Source: Documentation/kbuild/kbuild.rst (modules.builtin).
-    """
-    return "/vfio-pci.ko" in (reader.read_text(f"/lib/modules/{kernel}/modules.builtin") or "")
+def _drivers(pci: PciState, owned: Owned) -> Iterator[str]:
+    """The host's drivers of all functions; of those that were taken from it, the ones before."""
+    yield from {f.driver for f in pci if f.driver is not None}
+    yield from {str(kept["driver"]) for kept in owned.section("devices").values()}
 
 
 def _line(text: str | None) -> str:

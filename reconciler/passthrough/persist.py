@@ -1,7 +1,8 @@
 """Binding at boot: files from which modprobe and udev give functions to vfio-pci first.
 
 By id (``options vfio-pci ids=``) where that catches exactly the wanted functions; by a udev rule
-that sets driver_override where an id would catch a twin that stays with the host. Sources:
+that sets driver_override where an id would catch a twin that stays with the host, or where the
+host's driver is built into the kernel and has the function before vfio-pci. Sources:
 modprobe.d(5), Documentation/ABI/testing/sysfs-bus-pci, udev(7).
 """
 
@@ -15,6 +16,8 @@ from reconciler.passthrough.record import SECTION as SECTION
 from reconciler.passthrough.record import claim
 from reconciler.passthrough.select import Selection
 from reconciler.resources.base import ArgWish, FileWish, Wishes
+
+Records = Mapping[str, Mapping[str, str | None]]
 
 VFIO = "vfio-pci"
 MODPROBE = "/etc/modprobe.d/reconcile.conf"
@@ -37,14 +40,16 @@ _RIVALS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 def wishes(
     selections: Sequence[Selection],
     pci: PciState,
-    owned: Mapping[str, Mapping[str, str | None]],
+    owned: Records,
     *,
     builtin: bool,
+    builtin_drivers: Collection[str],
     header: str,
 ) -> Wishes:
     """Files, arguments and early modules for every function that is bound at boot.
 
-    ``owned`` is the record of functions taken earlier, with the driver that each had then.
+    ``owned`` is the record of functions taken earlier, with the driver that each had then;
+    ``builtin`` says that vfio-pci is part of the kernel, ``builtin_drivers`` which others are.
     """
     wanted = [(f, s) for s in selections for f in s.all]
     if not wanted:
@@ -52,7 +57,12 @@ def wishes(
     because = ", ".join(dict.fromkeys(s.where for _, s in wanted))
     claims = tuple(claim(f, pci, owned, s.spec.driver) for f, s in wanted)
     given = {f.address for f, s in wanted if s.spec.driver == VFIO}
-    by_id = [f for f, s in wanted if s.spec.driver == VFIO and _ids_are_exact(f, given, pci)]
+    first = {f.address: _first(f, owned, builtin_drivers) for f, _ in wanted}
+    by_id = [
+        f
+        for f, s in wanted
+        if s.spec.driver == VFIO and first[f.address] is None and _ids_are_exact(f, given, pci)
+    ]
     ids = ",".join(dict.fromkeys(f.id for f in by_id))
     args = (ArgWish(f"vfio-pci.ids={ids}", because),) if builtin and ids else ()
     modules = {s.spec.driver: None for _, s in wanted if not (builtin and s.spec.driver == VFIO)}
@@ -60,7 +70,11 @@ def wishes(
     for module in modules:
         rivals = _rivals([f for f, s in wanted if s.spec.driver == module], owned)
         lines += [f"softdep {rival} pre: {module}" for rival in rivals]
-    rules = [driver_override_rule(f, s.spec.driver) for f, s in wanted if f not in by_id]
+    rules = [
+        driver_override_rule(f, s.spec.driver, taken_from=first[f.address])
+        for f, s in wanted
+        if f not in by_id
+    ]
     texts = {MODPROBE: "".join(f"{line}\n" for line in lines), RULES: "".join(rules)}
     files = tuple(
         FileWish(path, (header + text).encode(), because, in_initramfs=True, claims=claims)
@@ -70,22 +84,31 @@ def wishes(
     return Wishes(args, files, tuple(modules))
 
 
+def _first(function: PciFunction, owned: Records, builtin_drivers: Collection[str]) -> str | None:
+    """The driver of the host that has the function before any other can: a built-in one."""
+    driver = _hosts(function, owned)
+    return driver if driver in builtin_drivers else None
+
+
+def _hosts(function: PciFunction, owned: Records) -> str | None:
+    """The driver that the host has for a function: the one from before it was taken."""
+    record = owned.get(str(function.address))
+    return record["driver"] if record else function.driver
+
+
 def _ids_are_exact(function: PciFunction, given: Collection[object], pci: PciState) -> bool:
     """Whether every function with this id goes away anyway. VFs come and go: never by id."""
     same = (other for other in pci if other.id == function.id)
     return function.physfn is None and all(other.address in given for other in same)
 
 
-def _rivals(
-    functions: Sequence[PciFunction], owned: Mapping[str, Mapping[str, str | None]]
-) -> list[str]:
+def _rivals(functions: Sequence[PciFunction], owned: Records) -> list[str]:
     found: set[str] = set()
     for function in functions:
         for prefix, vendor, names in _RIVALS:
             if function.class_code[2:].startswith(prefix) and vendor in ("", function.vendor):
                 found.update(names)
-        record = owned.get(str(function.address))
-        before = record["driver"] if record else function.driver
+        before = _hosts(function, owned)
         if before and before.replace("-", "_") != "vfio_pci":
             found.add(before.replace("-", "_"))
     return sorted(found)

@@ -29,6 +29,7 @@ class Devices:
             ctx.state.pci,
             ctx.owned.section(SECTION),
             builtin=ctx.state.vfio_builtin,
+            builtin_drivers=ctx.state.builtin_drivers,
             header=ctx.header,
         )
 

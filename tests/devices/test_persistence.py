@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from reconciler.observe import HostState
@@ -10,6 +12,8 @@ from reconciler.resources.base import Context, Wishes
 from reconciler.resources.device import RESOURCE
 from specs.spec import HostSpec
 from tests.devices.planning import device, host, state_of
+from tests.simulator.host import Bench
+from tests.simulator.hosts import KERNEL
 from tests.simulator.tree import TreeBuilder
 
 MODPROBE = "/etc/modprobe.d/reconcile.conf"
@@ -92,3 +96,49 @@ def test_vfio_in_the_kernel_is_told_by_argument(tree: TreeBuilder) -> None:
     found = wishes(state_of(tree.reader()), device(address="01:00.0"))
     assert [a.arg for a in found.args] == ["vfio-pci.ids=1002:731f"]
     assert (found.files, found.early_modules) == ((), ())
+
+
+def builtin_usb(tree: TreeBuilder) -> None:
+    """Two USB controllers of one model whose driver is in the kernel, as Fedora has it."""
+    host(tree)
+    for bus in ("05", "06"):
+        tree.function(
+            f"0000:{bus}:00.0", "0x0c0330", "1b36:000d", driver="xhci_hcd", group=int(bus)
+        )
+    tree.link("/sys/bus/pci/drivers/xhci_hcd/module", "/sys/module/xhci_pci")
+    tree.write(f"/lib/modules/{KERNEL}/modules.builtin", "kernel/drivers/usb/host/xhci-pci.ko\n")
+
+
+def test_a_built_in_driver_is_unbound_in_the_initramfs(tree: TreeBuilder) -> None:
+    """No option and no softdep comes before it, though both controllers go."""
+    builtin_usb(tree)
+    both = [device(address=f"0{n}:00.0") | {"name": f"usb{n}"} for n in (5, 6)]
+    found = wishes(state_of(tree.reader()), *both)
+    assert not [line for line in lines(found, MODPROBE) if "ids=" in line]
+    first = [line for line in lines(found, RULES) if "0000:05:00.0" in line]
+    override, systemd, debian, probe = first
+    assert override.endswith('ATTR{device}=="0x000d", ATTR{driver_override}="vfio-pci"')
+    unbind = 'DRIVER=="xhci_hcd", ATTR{driver/unbind}="$kernel"'
+    assert systemd.endswith(f'TEST=="/etc/initrd-release", {unbind}')
+    assert debian.endswith(f'TEST=="/conf/initramfs.conf", {unbind}')
+    assert 'ATTR{[subsystem/pci]drivers_probe}="$kernel"' in probe
+    assert found.early_modules == ("vfio-pci",)
+
+
+def test_it_stays_so_once_vfio_has_the_function(tree: TreeBuilder) -> None:
+    builtin_usb(tree)
+    tree.finish()
+    bench = Bench(tree.root)
+    spec = {"device": [device(address="05:00.0")]}
+    assert bench.apply(**spec).good
+    assert bench.kernel.driver("0000:05:00.0") == "vfio-pci"
+    assert bench.plan(**spec).changes == ()
+    shutil.rmtree(tree.root / "sys/devices/pci0000:00/0000:06:00.0")
+    (tree.root / "sys/bus/pci/devices/0000:06:00.0").unlink()
+    assert not [c for c in bench.plan(**spec).changes if c.kind == "file"]
+
+
+def test_what_is_built_in_is_told_by_an_installed_kernel_where_none_runs(tree: TreeBuilder) -> None:
+    builtin_usb(tree)
+    (tree.root / "proc/sys/kernel/osrelease").unlink()
+    assert state_of(tree.reader()).builtin_drivers == {"xhci_hcd"}
