@@ -40,6 +40,15 @@ _TICK = 0.2  # seconds
 _REFUSALS = frozenset({errno.EIO, errno.EPERM, errno.ENOENT, errno.ENOSPC, errno.EBUSY})
 
 
+# Programs that change the running system rather than files: never for a tree.
+_RUNNING = frozenset({"modprobe", "systemctl", "ip", "udevadm"})
+
+
+def acts_on_running_system(argv: Sequence[str]) -> bool:
+    """Whether a program changes the kernel or the service manager that run now."""
+    return os.path.basename(argv[0]) in _RUNNING
+
+
 class StepError(ReconcileError):
     """A step failed; the host's files are whole. ``hint`` says how to repeat it by hand."""
 
@@ -69,6 +78,19 @@ class Host:
     def live(self) -> bool:
         """Whether this is the running machine rather than a tree."""
         return self.root == "/"
+
+    @property
+    def has_kernel(self) -> bool:
+        """Whether a kernel and a service manager of this host run: those of a tree do not."""
+        return self.live
+
+    def plain(self, path: str) -> bool:
+        """Whether a path of a tree is in the tree's own file system, and so a plain file: what is
+        mounted there (the real /sys, by an installer) is this machine."""
+        try:
+            return os.stat(self.locate(path)).st_dev == os.stat(self.root).st_dev
+        except OSError:
+            return False
 
     # -- reading
 
@@ -152,6 +174,9 @@ class Host:
         StepError when the kernel does not return in time. A device on which it did not return once
         is not touched again: its lock is held, and every further write would hang as well.
         """
+        if not (self.has_kernel or self.plain(path)):
+            hint = "boot that system: it does the same there"
+            raise StepError("would change this machine, not the tree", where=path, hint=hint)
         for address in self._hung:
             if address in path or address == value.strip():
                 raise StepError(f"left alone: the kernel still hangs in a write for {address}")
@@ -184,6 +209,10 @@ class Host:
 
     def run_step(self, step: Run) -> None:
         """Run a program that changes things, then check what it made. Raises StepError."""
+        if acts_on_running_system(step.argv) and not self.has_kernel:
+            hint = "boot that system: it does the same there"
+            where = step.argv[0]
+            raise StepError("would change this machine, not the tree", where=where, hint=hint)
         began = time.time_ns()
         self.watch.begins(step.preview())
         try:

@@ -11,7 +11,8 @@ from specs.record import Record
 SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _CLONE_NEWNS = 0x00020000  # unshare(2)
-_MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000  # mount(2)
+_MS_RDONLY, _MS_REMOUNT = 0x1, 0x20  # mount(2)
+_MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
 
 
 class Place(Record):
@@ -69,7 +70,10 @@ def _provide_api_filesystems(libc: ctypes.CDLL, root: str) -> None:
     if os.path.isdir(f"{root}/dev") and not _is_mounted(root, f"{root}/dev"):
         _mount(libc, "/dev", f"{root}/dev", "", _MS_BIND | _MS_REC)
     if os.path.isdir(f"{root}/sys") and not os.listdir(f"{root}/sys"):
-        _mount(libc, "/sys", f"{root}/sys", "", _MS_BIND | _MS_REC)
+        # To look at, not to write: programs of the tree have nothing to set on this machine, in
+        # its firmware (efivarfs, which is mounted below) least of all.
+        _mount(libc, "/sys", f"{root}/sys", "", _MS_BIND)
+        _mount(libc, "/sys", f"{root}/sys", "", _MS_BIND | _MS_REMOUNT | _MS_RDONLY)
 
 
 def _is_mounted(root: str, folder: str) -> bool:

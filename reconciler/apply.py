@@ -199,7 +199,8 @@ class Apply:
             try:
                 self.host.perform(step)
             except ReconcileError as e:
-                problems.append(f"{step.preview()}: {e}")
+                what = step.preview()
+                problems.append(str(e) if what in str(e) else f"{what}: {e}")
         self.outcome.left += problems
         for change in changes:
             with self._told():

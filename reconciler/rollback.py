@@ -28,6 +28,7 @@ from reconciler.observe import HostState
 from reconciler.ownership import Owned
 from reconciler.plan import iommu_word
 from reconciler.render.plan_json import from_json
+from reconciler.tree import in_tree
 from specs.errors import ReconcileError, UsageError
 from specs.record import replace
 
@@ -65,6 +66,8 @@ def plan(host: Host, record: RunRecord, state: HostState) -> Plan:
     same_boot = record.first("planned").get("boot", "") == state.identity.boot_id
     effective = Effective.NOW if same_boot else _latest(done)
     changes = tuple(_parts(record, state, stale, effective))
+    if not host.has_kernel:
+        changes = in_tree(Plan({}, "", "", "", changes), host, state.owned).changes
     steps = [step for change in changes for step in change.steps]
     found = conflicts(host, record, state, same_boot=same_boot, spared=stale)
     return Plan(

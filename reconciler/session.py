@@ -15,6 +15,7 @@ from reconciler.plan import build
 from reconciler.resources import own_paths
 from reconciler.resources.base import Context
 from reconciler.source import Source
+from reconciler.tree import in_tree
 from specs.errors import ReconcileError, SpecError, SpecProblem
 from specs.load import LoadedSpec, load
 from specs.record import Record, replace
@@ -96,6 +97,9 @@ class Session(Record):
             again=self.again,
         )
         plan = build(ctx, spec_digest=self.spec_digest)
+        host = self.source.host
+        if host is not None and not host.has_kernel:
+            plan = in_tree(plan, host, ctx.owned)
         return replace(plan, findings=(*self._trust(), *plan.findings))
 
     def _trust(self) -> tuple[Finding, ...]:

@@ -189,3 +189,23 @@ def test_odd_arguments_reach_the_kernel_through_the_real_grub_mkconfig(
         assert next_args(kernel_line(words(line))) == [("quiet", None), *ours]
     assert mode("apply", empty, root).code == 0
     assert snapshot(root) == before
+
+
+def test_with_groups_known_a_tree_is_done_and_in_step_until_it_boots(
+    fresh_root: Fresh, spec: Path, empty: Path
+) -> None:
+    """No kernel answers in a tree: the mark is set there, and nothing is moved or loaded here."""
+    root = fresh_root("bookworm")
+    simulate(root, "quiet intel_iommu=on")
+    before = snapshot(root)
+    applied = mode("apply", spec, root)
+    assert applied.code == 0, applied.out + applied.err
+    mark = root / f"sys/bus/pci/devices/{GPU}/driver_override"
+    assert mark.read_text().strip() == "vfio-pci"
+    assert mode("plan", spec, root, "--detailed-exitcode").code == 4
+    assert "$ modprobe" not in applied.err
+
+    undone = mode("apply", empty, root)
+    assert undone.code == 0, undone.out + undone.err
+    assert mark.read_text().strip() == ""
+    assert snapshot(root) == before

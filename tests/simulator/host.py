@@ -34,6 +34,11 @@ class SimHost(Host):
         self.vf_settings: dict[str, dict[int, dict[str, Any]]] = {}
 
     @property
+    def has_kernel(self) -> bool:
+        """The simulated one."""
+        return True
+
+    @property
     def reader(self) -> Reader:
         """Always a new one: links move here."""
         return TreeReader(self.root, self._observe)

@@ -1,0 +1,69 @@
+"""A plan for a tree (``--root``): no kernel answers there, and the one that runs here is not its.
+
+Files are what a tree is about. Attributes are written where the tree has them as plain files (a
+recorded or simulated /sys); orders to a kernel or to a service manager are left out, and what they
+would have brought comes when the tree is booted. Where the real /sys is mounted in the tree, as
+installers do, no attribute is written at all: it would reach this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from backends.host import Host, acts_on_running_system
+from backends.steps import Run, Step, WriteAttribute
+from reconciler.model import Change, Effective, Pending, Plan
+from reconciler.ownership import Owned
+from specs.record import replace
+
+# Attributes that are orders: they hold nothing (Documentation/ABI/testing/sysfs-bus-pci,
+# admin-guide/sysctl/vm.rst).
+_ORDERS = ("bind", "unbind", "drivers_probe", "compact_memory")
+
+
+def in_tree(plan: Plan, host: Host, owned: Owned) -> Plan:
+    """The part of a plan that is done in the tree; the rest is pending until it boots."""
+    changes: list[Change] = []
+    pending: list[Pending] = []
+    for change in plan.changes:
+        steps = tuple(s for s in change.steps if _in_reach(host, s))
+        if not (change.steps and all(_is_so(host, s) for s in _last(steps))):
+            changes.append(replace(change, steps=steps))
+            continue
+        pending += _waiting(change)
+        given_up = tuple(c for c in change.claims if c.value is None)
+        if owned.with_claims(given_up) != owned:
+            changes.append(replace(change, steps=(), claims=given_up))
+    return replace(plan, changes=tuple(changes), pending=(*plan.pending, *pending))
+
+
+def _in_reach(host: Host, step: Step) -> bool:
+    if isinstance(step, Run):
+        return not acts_on_running_system(step.argv)
+    if isinstance(step, WriteAttribute):
+        name = step.path.rpartition("/")[2]
+        return name not in _ORDERS and host.reader.exists(step.path) and host.plain(step.path)
+    return True
+
+
+def _last(steps: Sequence[Step]) -> Sequence[Step]:
+    """Of several writes to one attribute the last is what stays."""
+    last: Mapping[object, Step] = {getattr(s, "path", s): s for s in steps}
+    return tuple(last.values())
+
+
+def _is_so(host: Host, step: Step) -> bool:
+    if not isinstance(step, WriteAttribute):
+        return False
+    now = host.reader.read_text(step.path, optional=True) or ""
+    return now.strip().removeprefix("(null)") == step.value.strip()
+
+
+def _waiting(change: Change) -> tuple[Pending, ...]:
+    if change.field == "record":
+        return ()
+    values = (change.after, change.before)
+    if not all(v is None or isinstance(v, (str, int)) for v in values):
+        return (Pending(change.object, f"{change.field} as wanted", "not yet", Effective.REBOOT),)
+    after, before = (str(v or "nothing") for v in values)
+    return (Pending(change.object, after, before, Effective.REBOOT),)
