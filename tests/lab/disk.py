@@ -27,6 +27,9 @@ _INITRAMFS = "MODULES=dep\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\n"
 # A shell without a login: a session of root's would start a service manager of its own.
 _GETTY = "-/sbin/agetty --skip-login --login-program /bin/bash --keep-baud 115200 - $TERM"
 _LOGIN = f"[Service]\nExecStart=\nExecStart={_GETTY}\nEnvironment=HOME=/root\n"
+# An emulator keeps its translation of a program by address: with random ones it translates every
+# program anew each time that it is started, and a shell script takes four times as long.
+_SYSCTL = "kernel.randomize_va_space = 0\n"
 # What a guest of an hour's life does not need, and what only makes its boot longer.
 _MASKED = (
     "apt-daily.timer",
@@ -35,6 +38,8 @@ _MASKED = (
     "e2scrub_all.timer",
     "e2scrub_reap.service",
     "fstrim.timer",
+    "libvirt-guests.service",
+    "nvmf-autoconnect.service",
     "systemd-binfmt.service",
 )
 AGENT = (HERE / "inside" / "agent.sh", HERE / "inside" / "lab-agent.service")
@@ -112,6 +117,7 @@ def _configure(root: Path, name: str, root_uuid: str, esp_id: str) -> None:
         f"UUID={root_uuid} / ext4 errors=remount-ro 0 1\n"
         f"UUID={esp_id[:4]}-{esp_id[4:]} /boot/efi vfat umask=0077 0 2\n"
     )
+    (root / "etc/sysctl.d/lab.conf").write_text(_SYSCTL)
     (root / "boot/efi").mkdir(exist_ok=True)
     (root / "etc/hostname").write_text(f"lab-{name}\n")
 

@@ -20,10 +20,11 @@ VIRTIO_GPU = "0000:09:00.0"
 HDA = "0000:00:1b.0"
 NIC_NODE1 = "0000:81:00.0"
 
-# TCG's "max" less what makes emulation slow: 5-level page tables, and the access checks that end a
-# translation block. As AMD it offers SVM, so the guest has /dev/kvm, but no SMT. As an Intel Atom
-# it has SMT and is exempt from page table isolation and retpolines.
-_AMD_CPU = "max,la57=off,-smap,-smep,-umip,-pku"
+# TCG's "max" less what makes emulation slow: 5-level page tables, the access checks that end a
+# translation block, and copying by "rep movsb", which is done byte by byte. As AMD it offers SVM,
+# so the guest has /dev/kvm, but no SMT. As an Intel Atom it has SMT and is exempt from page table
+# isolation and retpolines.
+_AMD_CPU = "max,la57=off,-erms,-smap,-smep,-umip,-pku"
 _INTEL_CPU = f"{_AMD_CPU},vendor=GenuineIntel,family=6,model=28,stepping=10"
 
 
