@@ -53,7 +53,7 @@ def _copy(path: Path, to: Path) -> None:
         shutil.copyfile(path, to)
 
 
-_SYSTEMD_BOOT = "backends/bootloader/systemd_boot.py"
+_SYSTEMD_BOOT = "backends/bootloader/loaders/systemd_boot.py"
 _TWO_ENTRIES = "cd /boot/efi/loader/entries && for e in *.conf; do cp $e second.conf; done"
 _INITRAMFS = "reconciler/resources/initramfs.py"
 MUTANTS = (
