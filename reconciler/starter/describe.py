@@ -10,6 +10,7 @@ from reconciler.budget.suggest import pins_near, suggest_isolated
 from reconciler.budget.words import size
 from reconciler.inspection.devices import functions
 from reconciler.inspection.model import PciPart
+from reconciler.inspection.vms import vms
 from reconciler.observe import HostState
 from reconciler.render.names import short_name
 from reconciler.starter.existing import candidates, identity
@@ -44,17 +45,17 @@ def _suggestions(state: HostState) -> Iterator[str]:
 
 
 def _free_devices(state: HostState) -> Iterator[str]:
-    found = functions(state)
+    found = functions(state, vms(state))
     free = [f for f in found if f.assignable.answer in ("yes", "with", "unknown")]
     free = [f for f in free if f.class_code.startswith(_WANTED)]
     if not free:
-        yield from comment("No device of this host can be given to a VM; reconcile --inspect says")
-        yield from comment("of each one why.")
+        text = "No device of this host can be given to a VM; reconcile --inspect says of each why."
+        yield from comment(text)
         return
     yield from comment("Devices that a VM could have. A spec for one of them:")
     yield from comment("  reconcile --init --for ADDRESS")
     for function in free:
-        yield from comment(_line(function), "#   ")
+        yield from comment(_line(function), "#   ", hanging="  ")
     yield from _near(state, free)
 
 
@@ -78,7 +79,8 @@ def _line(function: PciPart) -> str:
     rest = f", with {', '.join(together)}" if together else ""
     node = "" if function.numa_node is None else f", node {function.numa_node}"
     name = f"{function.class_name} {short_name(function.name)}"
-    return f"{function.address} {name}{group}{node}{rest}"
+    taken = f", now of VM {', '.join(function.vms)}" if function.vms else ""
+    return f"{function.address} {name}{group}{node}{rest}{taken}"
 
 
 def _cpus(state: HostState) -> Iterator[str]:

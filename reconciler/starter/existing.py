@@ -76,7 +76,11 @@ def _devices(state: HostState) -> Iterator[Candidate]:
     held = [f for f in state.pci if f.driver == "vfio-pci" and f.physfn is None]
     for number, function in enumerate(held):
         pairs = {"name": f"device{number}", "address": str(function.address), "id": function.id}
-        yield Candidate(f"{function.address} on vfio-pci", tuple(table("[[device]]", pairs)))
+        holder = next((vm.name for vm in vms(state) if str(function.address) in vm.devices), "")
+        if holder:  # libvirt has bound it, for as long as the VM runs
+            pairs["bind"] = "vm"
+        what = f"{function.address} on vfio-pci{f' for {holder}' if holder else ''}"
+        yield Candidate(what, tuple(table("[[device]]", pairs)))
 
 
 def _sriov(state: HostState) -> Iterator[Candidate]:

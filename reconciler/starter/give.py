@@ -10,6 +10,7 @@ from reconciler.budget.suggest import pins_near
 from reconciler.budget.words import size
 from reconciler.inspection.devices import functions, verdict
 from reconciler.inspection.model import Verdict
+from reconciler.inspection.vms import vms
 from reconciler.observe import HostState
 from reconciler.render.names import short_name
 from reconciler.starter.existing import identity
@@ -157,6 +158,8 @@ def _hugepages(gift: _Gift) -> Iterator[str]:
     pairs: dict[str, Value] = {"size": size(gift.pool.size_kib), "count": gift.pages}
     if gift.near is not None:
         pairs["node"] = gift.near
+    memory = size(gift.pages * gift.pool.size_kib)
+    yield from comment(f"The VM's memory, {memory}, in huge pages: never swapped out.")
     yield from table("[[hugepages.pages]]", pairs)
 
 
@@ -196,7 +199,7 @@ def _vm(state: HostState, gift: _Gift) -> Iterator[str]:
     names = [domain.name for domain in state.libvirt.domains]
     listed = f" This host has: {', '.join(names)}." if names else ""
     yield from comment(f"The name of the VM as virsh list --all shows it.{listed}")
-    pairs: dict[str, Value] = {"name": names[0] if len(names) == 1 else "guest"}
+    pairs: dict[str, Value] = {"name": _taker(state, gift) or "guest"}
     if not names:
         yield from comment('For a VM that does not exist yet: definition = "guest.xml"')
     pairs["devices"] = [gift.name]
@@ -212,6 +215,20 @@ def _vm(state: HostState, gift: _Gift) -> Iterator[str]:
     if gift.pool is not None:
         yield ""
         yield from table("[vm.memory]", _backing(gift, gift.pool))
+
+
+def _taker(state: HostState, gift: _Gift) -> str:
+    """The VM that has the device; else the only one, or the only one without a device."""
+    known = vms(state)
+    address = str(gift.function.address)
+    for fits in (
+        [vm.name for vm in known if address in vm.devices],
+        [vm.name for vm in known],
+        [vm.name for vm in known if not vm.devices],
+    ):
+        if len(fits) == 1:
+            return fits[0]
+    return ""
 
 
 def _near(state: HostState, rest: CpuSet, gift: _Gift) -> CpuSet:

@@ -35,9 +35,9 @@ def table(head: str, pairs: Mapping[str, Value]) -> list[str]:
     return [head, *(f"{key:<{longest}} = {value(found)}" for key, found in pairs.items())]
 
 
-def comment(text: str, indent: str = "# ") -> list[str]:
+def comment(text: str, indent: str = "# ", *, hanging: str = "") -> list[str]:
     """A comment in lines that fit; untrusted text stays inside it."""
-    return wrap(clean(text).replace("\n", " "), indent, indent)
+    return wrap(clean(text).replace("\n", " "), indent, indent + hanging)
 
 
 def commented(lines: Iterable[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from reconciler.model import Plan
 from reconciler.observe import HostState
 from reconciler.plan import build
+from reconciler.render.plan_words import listed
 from reconciler.resources.base import Context
 from specs.spec import HostSpec
 
@@ -31,8 +32,7 @@ def objection(lines: Iterable[str], state: HostState) -> str:
     if refusals := plan.refusals(strict=False):
         return refusals[0].message
     if plan.changes:
-        things = dict.fromkeys(change.object for change in plan.changes)
-        return f"reconcile would change {', '.join(things)}"
+        return f"reconcile would change {listed(change.object for change in plan.changes)}"
     if plan.pending:
         return f"{plan.pending[0].object} waits for a reboot"
     return ""

@@ -143,6 +143,33 @@ def test_a_spec_for_one_device(name: str, device: str, tmp_path: Path) -> None:
     assert not warned & {"numa-remote", "smt-split", "pin-outside-isolated", "unpinned"}
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_device_that_can_be_given_is_given_by_a_clean_plan(name: str, tmp_path: Path) -> None:
+    capture = REPO / "examples" / name / "capture.json"
+    found = json.loads(run("--inspect", "--state", capture, "--format", "json").out)
+    free = [f["address"] for f in found["pci"] if f["assignable"]["answer"] in ("yes", "with")]
+    file = tmp_path / "host.toml"
+    for address in free:
+        spec = run("--init", "--for", address, "--state", capture)
+        file.write_text(spec.out)
+        plan = run("--plan", file, "--state", capture, "--format", "json")
+        assert plan.code == 0, f"{address}: {plan.out}"
+        codes = {f["code"] for f in json.loads(plan.out)["findings"] if f["severity"] == "warn"}
+        assert codes <= {"vm-running", "no-reset", "boot-framebuffer", "use-unknown"}, (
+            address,
+            codes,
+        )
+    assert free or name == "intel-workstation"  # whose IOMMU is not on yet
+
+
+@pytest.mark.parametrize(("device", "vm"), [("01:00.0", "cad-1"), ("81:00.0", "render")])
+def test_the_vm_is_the_one_that_has_it_or_the_one_that_has_none(device: str, vm: str) -> None:
+    capture = REPO / "examples/vm-host/capture.json"
+    spec = tomli.loads(run("--init", "--for", device, "--state", capture).out)
+    assert spec["vm"][0]["name"] == vm
+    assert spec["vm"][0]["memory"]["numatune"]["nodeset"] == ("0" if vm == "cad-1" else "1")
+
+
 def test_cpus_and_memory_are_near_the_device(tmp_path: Path) -> None:
     tree = build("sriov-server", tmp_path)
     tree.function("0000:d8:00.0", "0x120000", "10de:20b5", driver="nvidia", group=99, numa=1)
