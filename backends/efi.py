@@ -33,6 +33,32 @@ def secure_boot(reader: Reader) -> bool:
     return data is not None and data[-1:] == b"\x01"
 
 
+HOW_TO_SIGN = "set SecureBootPrivateKey= and SecureBootCertificate= in /etc/kernel/uki.conf"
+_UKI_CONF = ("/etc/kernel/uki.conf", "/usr/lib/kernel/uki.conf")
+_KEYS = {
+    "SecureBootPrivateKey": "--secureboot-private-key=",
+    "SecureBootCertificate": "--secureboot-certificate=",
+}
+# sbctl(8) signs what kernel-install or mkinitcpio has made.
+_SIGNERS = ("/usr/lib/kernel/install.d/91-sbctl.install", "/usr/lib/initcpio/post/sbctl")
+
+
+def uki_keys(reader: Reader) -> tuple[str, ...]:
+    """ukify(1)'s options for the keys that its configuration names; empty without a pair."""
+    texts = [text for path in _UKI_CONF if (text := reader.read_text(path)) is not None]
+    pairs = [line.partition("=") for line in (texts[0].splitlines() if texts else ())]
+    found = {name.strip(): value.strip() for name, _, value in pairs if name.strip() in _KEYS}
+    both = all(found.get(name) for name in _KEYS)
+    return tuple(option + found[name] for name, option in _KEYS.items()) if both else ()
+
+
+def uki_signer(reader: Reader) -> str | None:
+    """Who signs a unified kernel image that is built here, or None."""
+    if uki_keys(reader):
+        return next(path for path in _UKI_CONF if reader.exists(path))
+    return next((path for path in _SIGNERS if reader.exists(path)), None)
+
+
 def boot_folders(reader: Reader) -> tuple[str, ...]:
     """Mount points that hold entries or images of a Boot Loader Specification loader: the ESP,
     and the extended boot partition at /boot."""

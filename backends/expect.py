@@ -26,6 +26,7 @@ def _checks() -> dict[str, Check]:
             reader, expect, grub=True
         ),
         "uki": lambda reader, expect, ran: uki(reader, expect),
+        "signed-uki": lambda reader, expect, ran: uki(reader, expect, signed=True),
         "made-again": made_again,
         "initramfs": holds,
     }

@@ -120,7 +120,9 @@ class Host:
         elif isinstance(step, RemoveFile):
             self.remove_file(step.path, step.folders)
         elif isinstance(step, RenameFile):
-            files.rename_over(self.locate(step.source), self.locate(step.path))
+            real = self.locate(step.path)
+            files.make_folders(os.path.dirname(real))
+            files.rename_over(self.locate(step.source), real)
         elif isinstance(step, WriteAttribute):
             self._write_attribute_of(step)
         elif isinstance(step, Run):

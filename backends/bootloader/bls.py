@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
+from backends.bootloader import uki_addon
 from backends.bootloader.state import BootEntry, SourceFile
 from backends.formats import loader_entry, pe
 from backends.formats.cmdline import tokens
@@ -90,14 +91,15 @@ def type2(reader: Reader, folder: str) -> list[BootEntry]:
 
 
 def image(reader: Reader, path: str) -> BootEntry:
-    """One unified kernel image; ``foreign`` when it holds no command line."""
+    """One unified kernel image, with what addons append; ``foreign`` without a command line."""
     name = path.rpartition("/")[2]
     part = partial(reader.read_range, path)
     args = pe.text_section(part, ".cmdline")
+    added = uki_addon.arguments(reader, path) if args is not None else ()
     return BootEntry(
         id=entry_id(name),
         title=entry_id(name),
-        args=tokens(args or ""),
+        args=(*tokens(args or ""), *added),
         kind="foreign" if args is None else "normal",
         kernel=pe.text_section(part, ".uname") or "",
         source=path,

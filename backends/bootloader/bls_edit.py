@@ -25,7 +25,7 @@ from backends.reader import Reader
 from specs.record import Record, replace
 
 CMDLINE = "/etc/kernel/cmdline"
-_VENDOR = "/usr/lib/kernel/cmdline"
+VENDOR = "/usr/lib/kernel/cmdline"
 # What a loader or kernel-install adds by itself, and GRUB's variables (tuned's plugin adds its
 # own again): not for /etc/kernel/cmdline.
 _GENERATED = ("initrd=", "BOOT_IMAGE=", "systemd.machine_id=", "$")
@@ -55,7 +55,7 @@ def configured_line(
     """What a kernel installed tomorrow gets, or None and why it cannot be told."""
     if line.content is not None:
         return read_cmdline_file(line.text, reads), ""
-    vendor = reader.read_text(_VENDOR)
+    vendor = reader.read_text(VENDOR)
     if vendor is not None:
         return read_cmdline_file(vendor, reads), ""
     return None, f"{CMDLINE} does not exist: a new kernel would get the running command line"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from backends.bootloader.state import BootEntry
 from backends.formats.cmdline import has, matching
@@ -27,11 +28,20 @@ def grub_cfg(reader: Reader, expect: Expect) -> str | None:
     return wrong_arguments(normal, expect) or _lost(old, new)
 
 
-def uki(reader: Reader, expect: Expect) -> str | None:
-    """A unified kernel image carries the arguments, and none that must be gone."""
+def uki(reader: Reader, expect: Expect, *, signed: bool = False) -> str | None:
+    """Unified kernel images (``words`` are more of them) carry the arguments, and none that must
+    be gone; ``signed``: firmware would not start them otherwise."""
     from backends.bootloader.bls import image
+    from backends.formats.pe import is_signed
 
-    return wrong_arguments([image(reader, expect.path)], expect)
+    for path in (expect.path, *expect.words):
+        if not reader.exists(path):
+            return f"{path} was not made"
+        if signed and not is_signed(partial(reader.read_range, path)):
+            return f"{path} is not signed, and Secure Boot is on"
+        if wrong := wrong_arguments([image(reader, path)], expect):
+            return wrong
+    return None
 
 
 def loader_entries(reader: Reader, expect: Expect, *, grub: bool = False) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 Part = Callable[[int, int], "bytes | None"]
 _MAX_SECTIONS = 96  # the PE loader's own limit
 _MAX_TEXT = 1 << 16
+_CERTIFICATES = 4
 
 
 def text_section(part: Part, name: str) -> str | None:
@@ -21,6 +22,19 @@ def text_section(part: Part, name: str) -> str | None:
     offset, size = found
     data = part(offset, min(size, _MAX_TEXT))
     return None if data is None else data.rstrip(b"\0\n ").decode("utf-8", "surrogateescape")
+
+
+def is_signed(part: Part) -> bool:
+    """Whether the file has an attribute certificate (data directory 4, PE32+)."""
+    head = part(0, 64) or b""
+    if len(head) < 64 or head[:2] != b"MZ":
+        return False
+    (start,) = struct.unpack_from("<I", head, 60)
+    optional = part(start + 24, 152) or b""
+    if len(optional) < 152 or optional[:2] != b"\x0b\x02":
+        return False
+    directories, size = struct.unpack_from("<I", optional, 108)[0], optional[148:152]
+    return directories > _CERTIFICATES and size != b"\0\0\0\0"
 
 
 def _sections(part: Part) -> dict[str, tuple[int, int]]:

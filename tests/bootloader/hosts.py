@@ -134,6 +134,25 @@ def _new_image(tree: TreeBuilder) -> None:
     esp.image(tree, " ".join(read_cmdline_file(text, ReadBy.UNCOMMENTED)))
 
 
+def _mkinitcpio_images(tree: TreeBuilder, args: str) -> None:
+    """Arch with a preset that makes unified images from /etc/cmdline.d."""
+    esp.systemd_boot(tree, cmdline=None)
+    path = esp.image(tree, f"{esp.ROOT} {args}", vendor=True)
+    (tree.root / "usr/bin/ukify").unlink()
+    tree.write("/usr/bin/mkinitcpio", "")
+    tree.write("/etc/mkinitcpio.d/linux.preset", f"PRESETS=('default')\ndefault_uki='{path}'\n")
+    tree.write("/etc/cmdline.d/root.conf", f"# where it is\n{esp.ROOT}\n")
+    tree.write("/etc/cmdline.d/z.conf", f"{args}\n")
+
+
+def _new_mkinitcpio_image(tree: TreeBuilder) -> None:
+    """All files in order, without comments (mkinitcpio, build_uki)."""
+    files = sorted((tree.root / "etc/cmdline.d").glob("*.conf"))
+    texts = [read_cmdline_file(f.read_text(), ReadBy.UNCOMMENTED) for f in files]
+    esp.image(tree, " ".join(word for words in texts for word in words), vendor=True)
+    (tree.root / "usr/bin/ukify").unlink()
+
+
 def _refind(tree: TreeBuilder, args: str) -> None:
     refind.refind(tree, args)
 
@@ -172,6 +191,7 @@ HOSTS = {
     "opensuse-leap": LoaderHost("grub2", _suse, _suse_cfg),
     "systemd-boot": LoaderHost("systemd-boot", _systemd_boot),
     "unified-images": LoaderHost("systemd-boot", _images, _new_image),
+    "mkinitcpio-images": LoaderHost("systemd-boot", _mkinitcpio_images, _new_mkinitcpio_image),
     "refind": LoaderHost("refind", _refind),
     "refind-without-options": LoaderHost("refind", _refind_without_options),
     "proxmox-grub": LoaderHost("proxmox-boot-tool", _proxmox_grub, _debian_cfg),

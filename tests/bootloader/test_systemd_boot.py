@@ -14,7 +14,7 @@ from backends.bootloader.state import Strength
 from backends.formats.cmdline import tokens
 from backends.formats.kernel_cmdline_file import ReadBy, read_cmdline_file
 from backends.reader import TreeReader
-from backends.steps import Run
+from backends.steps import RemoveFile, RenameFile, Run
 from tests.bootloader.sources import Sources
 from tests.realworld import params
 from tests.simulator import esp
@@ -152,12 +152,90 @@ def test_unified_images_are_built_again_and_checked(tmp_path: Path) -> None:
     assert not host.edit(WANTED).needed
 
 
-def test_secure_boot_and_unified_images_warn(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("signer", "text", "refused"),
+    [
+        (
+            "/etc/kernel/uki.conf",
+            "[UKI]\nSecureBootPrivateKey=/k\nSecureBootCertificate=/c\n",
+            False,
+        ),
+        ("/usr/lib/kernel/install.d/91-sbctl.install", "", False),
+        ("/etc/kernel/uki.conf", "[UKI]\nSecureBootPrivateKey=/k\n", True),
+        ("/nothing", "", True),
+    ],
+)
+def test_under_secure_boot_an_image_that_nobody_would_sign_is_not_built(
+    tmp_path: Path, signer: str, text: str, refused: bool
+) -> None:
     t = TreeBuilder(tmp_path)
     esp.systemd_boot(t)
     esp.image(t, esp.LINE)
     t.write(esp.SECURE_BOOT, b"\6\0\0\0\1")
-    assert [p.code for p in sources(t).state().problems] == ["secure-boot-uki"]
+    t.write(signer, text)
+    change = sources(t).edit(WANTED)
+    assert [(p.code, p.refuse) for p in change.problems] == [("secure-boot-uki", refused)]
+    (step,) = change.regenerate
+    assert isinstance(step, Run)
+    assert step.expect
+    assert step.expect.kind == "signed-uki"
+    assert not sources(t).edit(("quiet",)).problems, "nothing is built"
+
+
+def test_an_image_of_a_distribution_gets_an_addon_that_later_ones_get_too(tmp_path: Path) -> None:
+    t = TreeBuilder(tmp_path)
+    esp.systemd_boot(t)
+    esp.image(t, esp.LINE, vendor=True)
+    host = sources(t)
+    change = host.apply(WANTED)
+    make, rename = change.regenerate
+    assert isinstance(make, Run)
+    assert make.argv[:3] == ("ukify", "build", "--cmdline=intel_iommu=on iommu=pt")
+    assert make.expect
+    assert make.expect.path == make.argv[-1].removeprefix("--output=")
+    assert rename == RenameFile(make.expect.path, "/boot/efi/loader/addons/reconcile.addon.efi")
+    assert not change.files, "/etc/kernel/cmdline decides nothing there"
+    assert host.edit(WANTED).why_stale
+    path = esp.addon(t, "intel_iommu=on iommu=pt")
+    assert host.state().normal()[0].args == tokens(f"{esp.LINE} intel_iommu=on iommu=pt")
+    assert host.state().configured == host.state().normal()[0].args
+    assert not host.edit(WANTED).needed
+    assert host.edit(("iommu=pt",)).regenerate, "it is made again with less"
+    assert host.apply(()).regenerate == (RemoveFile(path, ("/boot/efi/loader/addons",)),)
+
+
+def test_an_addon_never_removes(tmp_path: Path) -> None:
+    t = TreeBuilder(tmp_path)
+    esp.systemd_boot(t)
+    esp.image(t, esp.LINE, vendor=True)
+    (problem,) = sources(t).edit(WANTED, absent=("quiet",)).problems
+    assert (problem.refuse, problem.where) == (True, "boot.absent_kernel_args")
+
+
+def test_an_image_that_nobody_here_can_change_is_refused(tmp_path: Path) -> None:
+    t = TreeBuilder(tmp_path)
+    esp.systemd_boot(t)
+    esp.image(t, esp.LINE, vendor=True)
+    (tmp_path / "usr/bin/ukify").unlink()
+    (problem,) = sources(t).edit(WANTED).problems
+    assert problem.refuse
+    assert "ukify" in problem.hint
+
+
+def test_images_of_mkinitcpio_are_all_looked_at(tmp_path: Path) -> None:
+    t = TreeBuilder(tmp_path)
+    esp.systemd_boot(t)
+    path = esp.image(t, esp.LINE, vendor=True)
+    other = path.replace(esp.KERNEL, "fallback")
+    t.write(other, (tmp_path / path.lstrip("/")).read_bytes())
+    t.write("/usr/bin/mkinitcpio", "")
+    preset = f"PRESETS=('default' 'fallback')\ndefault_uki='{path}'\nfallback_uki=\"{other}\"\n"
+    t.write("/etc/mkinitcpio.d/linux.preset", preset)
+    (step,) = sources(t).edit(WANTED).regenerate
+    assert isinstance(step, Run)
+    assert step.argv == ("mkinitcpio", "-P")
+    assert step.expect
+    assert {step.expect.path, *step.expect.words} == {path, other}
 
 
 def test_grub_that_says_so_is_not_systemd_boot(tree: TreeBuilder) -> None:

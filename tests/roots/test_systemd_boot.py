@@ -5,12 +5,14 @@ The stub and the kernels are not booted here; the lab does that.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from backends.formats.pe import is_signed
 from tests.roots import espdir
 from tests.roots.conftest import Fresh
 from tests.roots.machine import kernel_of, simulate
@@ -164,3 +166,40 @@ def test_the_kernel_is_the_one_that_is_registered(prepared: Prepared) -> None:
     assert [p.name for p in (root / espdir.ENTRIES).iterdir()] == [
         f"4c4c4544003b3510804bb4c04f4a4233-{kernel_of(root)}.conf"
     ]
+
+
+def test_an_image_that_came_as_it_is_gets_an_addon_of_the_real_ukify(
+    prepared: Prepared, spec: Path, empty: Path
+) -> None:
+    """As a distribution's signed image: nothing here says that it could be built again."""
+    root = prepared("uki13", unified=True)
+    (root / "etc/kernel/install.conf").unlink()
+    (root / "etc/initramfs/post-update.d/systemd-boot").unlink()
+    before = snapshot(root)
+    applied = mode("apply", spec, root)
+    assert applied.code == 0, applied.out + applied.err
+    addon = "boot/efi/loader/addons/reconcile.addon.efi"
+    shown = espdir.inside(root, "ukify", "inspect", f"/{addon}", "--json=short")
+    assert json_section(shown, ".cmdline") == WANTED
+    assert [words(line) for line in embedded(root)] == [espdir.LINE]
+    assert mode("plan", spec, root, "--detailed-exitcode").code == 4
+
+    (image,) = (root / espdir.ESP / "EFI/Linux").iterdir()
+    shutil.copy2(image, image.with_name("next.efi"))
+    assert mode("plan", spec, root, "--detailed-exitcode").code == 4, "the next one gets it too"
+    image.with_name("next.efi").unlink()
+
+    undone = mode("apply", empty, root)
+    assert undone.code == 0, undone.out + undone.err
+    assert snapshot(root) == before
+
+
+@pytest.mark.parametrize(
+    ("root", "name", "signed"),
+    [("sdboot13", "systemd-bootx64.efi.signed", True), ("uki13", "linuxx64.efi.stub", False)],
+)
+def test_a_signature_is_seen_in_debians_own_files(
+    built: Fresh, root: str, name: str, signed: bool
+) -> None:
+    data = (built(root) / "usr/lib/systemd/boot/efi" / name).read_bytes()
+    assert is_signed(lambda offset, size: data[offset : offset + size]) is signed

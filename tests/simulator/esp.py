@@ -58,9 +58,27 @@ def unified_image(sections: dict[str, bytes]) -> bytes:
     return dos + coff + b"\0" * optional + headers + bodies
 
 
-def image(t: TreeBuilder, args: str, *, esp: str = "/boot/efi") -> str:
-    """A unified kernel image with this command line; returns its path."""
+def image(t: TreeBuilder, args: str, *, esp: str = "/boot/efi", vendor: bool = False) -> str:
+    """A unified kernel image with this command line; returns its path. It was made here by
+    kernel-install and ukify; or, ``vendor``, came as it is, with a stub that reads addons."""
     path = f"{esp}/EFI/Linux/{TOKEN}-{KERNEL}.efi"
-    sections = {".osrel": b"ID=debian\n", ".uname": KERNEL.encode(), ".cmdline": args.encode()}
+    sections = {
+        ".osrel": b"ID=debian\n",
+        ".uname": KERNEL.encode(),
+        ".cmdline": args.encode(),
+        ".sdmagic": b"#### LoaderInfo: systemd-stub 257.13-1 ####\0",
+    }
     t.write(path, unified_image(sections))
+    if vendor:
+        t.write("/usr/bin/ukify", "")
+    else:
+        t.write("/etc/kernel/install.conf", "layout=uki\nuki_generator=ukify\n")
+        t.write("/usr/lib/kernel/install.d/60-ukify.install", "")
+    return path
+
+
+def addon(t: TreeBuilder, args: str, *, esp: str = "/boot/efi") -> str:
+    """An addon of ours as ukify makes it; returns its path."""
+    path = f"{esp}/loader/addons/reconcile.addon.efi"
+    t.write(path, unified_image({".cmdline": args.encode()}))
     return path

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends import efi
+from backends.bootloader import cmdline_d, uki_addon
 from backends.bootloader.bls import type1, type2
 from backends.bootloader.bls_edit import (
     CMDLINE,
@@ -32,13 +33,16 @@ from backends.bootloader.state import (
     BootWish,
     Evidence,
     FileEdit,
+    SourceFile,
     Strength,
 )
-from backends.bootloader.uki import rebuild
+from backends.bootloader.uki import builder_facts, rebuild, secure_boot, with_addon
+from backends.bootloader.uki_addon import addon_facts
 from backends.bootloader.wishes import beyond_editing, conflict, retired, spelled
 from backends.formats.cmdline import CmdlineError, edit, has, matching
 from backends.formats.loader_entry import LoaderEntryError
 from backends.reader import Reader
+from backends.steps import Step
 from specs.record import replace
 
 _PROGRAM = "EFI/systemd/systemd-bootx64.efi"
@@ -66,9 +70,13 @@ class SystemdBoot:
         found = [item for folder in folders for item in type1(reader, folder, machine_id)]
         images = [image for folder in folders for image in type2(reader, folder)]
         line = source_file(reader, CMDLINE)
-        sources = (line, *(source for source, entry in found if entry.kind == "normal"))
+        parts = cmdline_d.parts(reader)
+        own = (source for source, entry in found if entry.kind == "normal")
+        sources = (*(parts or (line,)), *own)
         configured, gap = configured_line(reader, line)
-        return BootState(
+        if parts:
+            configured, gap = cmdline_d.words(parts), ""
+        state = BootState(
             loader=self.name,
             evidence=evidence,
             running=running_arguments(reader),
@@ -76,12 +84,15 @@ class SystemdBoot:
             configured=configured,
             configured_gap=gap,
             sources=sources,
-            problems=(
-                *_nothing_to_edit([*(entry for _, entry in found), *images], folders),
-                *_problems(reader, images),
+            problems=_nothing_to_edit([*(entry for _, entry in found), *images], folders),
+            facts=(
+                ("folders", " ".join(folders)),
+                *builder_facts(reader, images),
+                *addon_facts(reader, folders, images),
+                *_room(reader, folders, images),
             ),
-            facts=(*_facts(reader, folders), *_room(reader, folders, images)),
         )
+        return _with_line_of_images(state)
 
     def edit(self, state: BootState, wish: BootWish) -> BootEdit:
         """Every normal entry, and the line for kernels to come."""
@@ -89,6 +100,7 @@ class SystemdBoot:
         problems = conflict(wish, base)
         already = tuple(a for a in wish.args if has(base, a))
         added = tuple(a for a in wish.args if a not in already)
+        problems += cmdline_d.out_of_reach(_parts(state)) if added else ()
         places = {entry.source: entry.args for entry in state.normal()}
         wish = replace(wish, kept=kept(places, wish, added))
         left = still(wish.kept, added)
@@ -96,14 +108,11 @@ class SystemdBoot:
             files = _edits(state, wish, added)
         except (LoaderEntryError, CmdlineError) as e:
             return BootEdit(problems=(*problems, beyond_editing(e, CMDLINE)))
-        behind = [e for e in state.normal() if e.source.endswith(".efi") and _behind(e, wish)]
-        if not (files or behind):
+        steps, behind, wrong = _image_steps(state, wish, added, changed=bool(files))
+        if not (files or steps or wrong):
             return BootEdit((), (), added, already, "", problems, left)
-        images = [e for e in state.normal() if e.source.endswith(".efi")]
-        steps, wrong = rebuild(state, images, wish)
-        why = "" if files else f"{behind[0].source} was built with other arguments"
         problems = (*problems, *wrong, *lacks_room(state))
-        return BootEdit(files, steps, added, already, why, problems, left)
+        return BootEdit(files, steps, added, already, behind, problems, left)
 
 
 BACKEND = SystemdBoot()
@@ -142,15 +151,13 @@ def _room(
     return found
 
 
-def _facts(reader: Reader, folders: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """What rebuilding images needs to know."""
-    kernels = [k for k in reader.list("/lib/modules") if reader.exists(f"/boot/vmlinuz-{k}")]
-    return (
-        ("folders", " ".join(folders)),
-        ("kernels", " ".join(kernels)),
-        ("mkinitcpio", "yes" if reader.exists("/usr/bin/mkinitcpio") else "no"),
-        ("kernel-install", "yes" if reader.exists("/usr/bin/kernel-install") else "no"),
-    )
+def _with_line_of_images(state: BootState) -> BootState:
+    """Where all that boots are images that come with their line, that is what one to come gets,
+    and an addon adds to it: /etc/kernel/cmdline decides nothing."""
+    normal = state.normal()
+    if not normal or len(with_addon(state, normal)) < len(normal):
+        return state
+    return replace(state, configured=normal[0].args, configured_gap="", sources=())
 
 
 def _nothing_to_edit(
@@ -165,18 +172,8 @@ def _nothing_to_edit(
     return (BootProblem("bootloader-unsupported", message, hint, where=where),)
 
 
-def _problems(reader: Reader, images: Sequence[BootEntry]) -> list[BootProblem]:
-    if not (images and efi.secure_boot(reader)):
-        return []
-    return [
-        BootProblem(
-            "secure-boot-uki",
-            "Secure Boot is on: a unified kernel image that is built again must be signed",
-            "set SecureBootPrivateKey= and SecureBootCertificate= in /etc/kernel/uki.conf",
-            where=images[0].source,
-            refuse=False,
-        )
-    ]
+def _parts(state: BootState) -> tuple[SourceFile, ...]:
+    return tuple(s for s in state.sources if s.path.startswith(cmdline_d.FOLDER))
 
 
 def _foreign(state: BootState, wish: BootWish) -> tuple[str, ...]:
@@ -193,10 +190,31 @@ def _edits(state: BootState, wish: BootWish, added: Sequence[str]) -> tuple[File
     for source in state.sources:
         if source.path == CMDLINE:
             change = line_for_new_kernels(state, source, wish, added, _DIALECT)
+        elif source.path.startswith(cmdline_d.FOLDER):
+            change = cmdline_d.edit_part(source, wish, added)
         else:
             change = entry_file(source, wish, _DIALECT, wish.args)
         found += [change] if change else []
     return tuple(found)
+
+
+def _image_steps(
+    state: BootState, wish: BootWish, added: Sequence[str], *, changed: bool
+) -> tuple[tuple[Step, ...], str, tuple[BootProblem, ...]]:
+    """What unified images need: the steps, why (where no file changes), and what is in the way."""
+    images = [e for e in state.normal() if e.source.endswith(".efi")]
+    extended = with_addon(state, images)
+    steps, wrong = uki_addon.steps(state, extended, wish, added)
+    built = [i for i in images if i not in extended]
+    behind = [i for i in built if _behind(i, wish)]
+    if built and (changed or behind):
+        again, unknown = rebuild(state, built, wish)
+        steps, wrong = (*steps, *again), (*wrong, *unknown)
+    wrong = (*wrong, *secure_boot(state, images)) if steps else wrong
+    if changed or not steps:
+        return steps, "", wrong
+    why = f"{behind[0].source} was built with other arguments" if behind else "its addon is not so"
+    return steps, why, wrong
 
 
 def _behind(entry: BootEntry, wish: BootWish) -> bool:

@@ -31,6 +31,7 @@ class Job(Record):
     options: tuple[str, ...]
     plain: bool
     config: str = ""
+    unified: bool = False
 
 
 class Mkinitcpio:
@@ -82,6 +83,14 @@ class Mkinitcpio:
 BACKEND = Mkinitcpio()
 
 
+def unified_images(reader: Reader) -> tuple[str, ...]:
+    """The unified kernel images that presets make."""
+    if not reader.exists(PROGRAM):
+        return ()
+    jobs = (job for path in _preset_files(reader) for job in _jobs(reader, path))
+    return tuple(job.image for job in jobs if job.unified)
+
+
 def _aside(image: str, recipe: tuple[str, ...], contents: Contents) -> tuple[Step, ...]:
     aside = image + _ASIDE
     argv = (*recipe, aside)
@@ -106,7 +115,7 @@ def _jobs(reader: Reader, path: str) -> Iterator[Job]:
         config = _value(text, f"{preset}_config") or _value(text, "ALL_config")
         if uki or image:
             plain = not uki and bool(kernel) and options is not None
-            yield Job(uki or image, kernel, options or (), plain, config)
+            yield Job(uki or image, kernel, options or (), plain, config, bool(uki))
 
 
 def _value(text: str, name: str) -> str:
