@@ -41,6 +41,12 @@ def need(*programs: str) -> None:
         raise LabError(f"not installed: {', '.join(missing)} (tests/apt-packages.txt has them)")
 
 
+def need_root() -> None:
+    """Raise LabError for other users: images are made with mmdebstrap and chroot."""
+    if os.geteuid() != 0:
+        raise LabError("needs root: images are made with mmdebstrap and chroot")
+
+
 def call(*argv: str | Path, cwd: Path | None = None) -> str:
     """Run a program of this machine and return its stdout; LabError with its stderr on failure."""
     words = [str(a) for a in argv]

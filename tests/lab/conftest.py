@@ -12,7 +12,7 @@ import pytest
 pytest.register_assert_rewrite("tests.lab.holds", "tests.lab.tool")
 
 from . import flavours, report, start, wheels  # noqa: E402 after the line above
-from .base import LabError, need, prune  # noqa: E402
+from .base import LabError, need, need_root, prune  # noqa: E402
 from .guest import Guest  # noqa: E402
 
 
@@ -87,13 +87,14 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """The lab with the wheel of this checkout; skipped where QEMU is missing, but not in CI. Other
+    """The lab with the wheel of this checkout; skipped without QEMU or root, but not in CI. Other
     folders' conftests import it, with the hook above: all share one."""
     if (shared := request.config.stash.get(_LAB, None)) is not None:
         yield shared
         return
     try:
         need("qemu-system-x86_64", "qemu-img", "mmdebstrap")
+        need_root()
     except LabError as error:
         if os.environ.get("CI"):
             raise

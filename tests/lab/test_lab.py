@@ -106,7 +106,6 @@ class TestIntel:
         assert intel.run("echo out; echo err >&2; exit 3").rc == 3
 
 
-@pytest.mark.story
 @pytest.mark.xdist_group("machines")
 def test_amd_host_has_groups_and_kvm(lab: Lab) -> None:
     guest = lab.boot(_first(), "amd", tool=False)
@@ -116,7 +115,6 @@ def test_amd_host_has_groups_and_kvm(lab: Lab) -> None:
     lab.end(guest)
 
 
-@pytest.mark.story
 @pytest.mark.xdist_group("machines")
 def test_host_without_iommu_has_no_group_and_no_table(lab: Lab) -> None:
     guest = lab.boot(_first(), "noiommu", tool=False, append="intel_iommu=on")
