@@ -55,11 +55,19 @@ class Cpu(Table):
         checks = Checks()
         for key in ("nohz_full", "rcu_nocbs"):
             if getattr(self, key) is True and self.isolated is None:
-                checks.add((key,), "true stands for cpu.isolated, which is not declared")
+                checks.add(
+                    (key,),
+                    "true stands for cpu.isolated, which is not declared",
+                    f'write isolated = "2-7" (the CPUs for VMs), or {key} = "2-7"',
+                )
         for key in ("irq_affinity", "slices"):
             if getattr(self, key) and self.isolated is None and self.reserved is None:
-                checks.add((key,), "needs cpu.reserved (or cpu.isolated), which is not declared")
+                checks.add(
+                    (key,),
+                    "needs cpu.reserved (or cpu.isolated), which is not declared",
+                    'write reserved = "0-1" (the CPUs that the host keeps)',
+                )
         for index, flag in twice(self.isolation):
-            checks.add(("isolation", index), f'"{flag}" is there twice')
+            checks.add(("isolation", index), f'"{flag}" is there twice', "take one of them out")
         checks.done()
         return self

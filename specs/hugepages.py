@@ -57,12 +57,17 @@ class Hugepages(Table):
             if at in seen:
                 place = "" if pool.node is None else f" on node {pool.node}"
                 other = f"hugepages.pages[{seen[at]}]"
-                checks.add(("pages", index), f"pages of {pool.size}{place} are in {other} too")
+                both = self.pages[seen[at]].count + pool.count
+                checks.add(
+                    ("pages", index),
+                    f"pages of {pool.size}{place} are in {other} too",
+                    f"write one of them, with count = {both} if both numbers are meant",
+                )
             elif per_node.setdefault(pool.size, pool.node is not None) != (pool.node is not None):
                 checks.add(
                     ("pages", index),
                     f"pages of {pool.size} are declared both with and without a node",
-                    "give every pool of this size a node, or none",
+                    "write node = N in every pool of this size, or in none",
                 )
             seen.setdefault(at, index)
         checks.done()

@@ -53,6 +53,11 @@ class Memory(Table):
         """The memory is a whole number of its pages."""
         checks = Checks()
         if self.size and self.hugepages and self.size.bytes % self.hugepages.bytes:
-            checks.add(("size",), f"{self.size} is no multiple of the page size {self.hugepages}")
+            whole = -(-self.size.bytes // self.hugepages.bytes) * self.hugepages.bytes
+            checks.add(
+                ("size",),
+                f"{self.size} is no multiple of the page size {self.hugepages}",
+                f'write size = "{MemorySize(whole)}"',
+            )
         checks.done()
         return self

@@ -12,8 +12,9 @@ from specs.vm import Vm
 class VmDemand(Record):
     """One VM. ``vcpupin`` by vCPU; ``vcpus`` is None where nothing says how many there are;
     ``nodes`` are those that its memory must come from (numatune); ``devices`` says on which node
-    each of its devices is, where that is known; ``passthrough`` that it has any at all, so that
-    the whole of its memory is pinned (driver-api/vfio.rst)."""
+    each of its devices is, where that is known; ``passthrough`` how many it has at all: one is
+    enough to pin the whole of its memory (driver-api/vfio.rst). ``locked``, ``viommu`` and
+    ``hard_limit_kib`` are what libvirt's own limit of locked memory depends on besides."""
 
     where: str
     name: str
@@ -26,7 +27,10 @@ class VmDemand(Record):
     nodes: frozenset[int]
     strict: bool
     devices: tuple[tuple[str, int], ...]
-    passthrough: bool
+    passthrough: int
+    locked: bool
+    viommu: bool
+    hard_limit_kib: int | None
     autostart: bool
 
     @property
@@ -64,6 +68,9 @@ class Present(Record):
     vcpupin: tuple[CpuSet, ...] = ()
     memory_kib: int | None = None
     page_kib: int | None = None
+    locked: bool = False
+    viommu: bool = False
+    hard_limit_kib: int | None = None
     autostart: bool = False
 
 
@@ -88,7 +95,10 @@ def demand(
         nodes=frozenset(numa.nodeset) if numa else frozenset(),
         strict=numa is not None and numa.mode in ("strict", "restrictive"),
         devices=tuple((name, device_nodes[name]) for name in vm.devices if name in device_nodes),
-        passthrough=bool(vm.devices),
+        passthrough=len(vm.devices),
+        locked=has.locked if memory.locked is None else memory.locked,
+        viommu=has.viommu,
+        hard_limit_kib=has.hard_limit_kib,
         autostart=has.autostart if vm.autostart is None else vm.autostart,
     )
 

@@ -9,6 +9,7 @@ from reconciler.budget.cpu_checks import kernel_age
 from reconciler.budget.demand import Present, VmDemand, demands
 from reconciler.budget.domain import present
 from reconciler.budget.host_memory import host_memory_findings
+from reconciler.budget.memlock import libvirt_findings
 from reconciler.budget.page_demand import demand_findings
 from reconciler.budget.pages import targets
 from reconciler.budget.sets import cpu_sets
@@ -23,6 +24,8 @@ def budget_findings(ctx: Context) -> Iterator[Finding]:
     yield from kernel_age(ctx.state.identity.kernel)
     vms = vm_demands(ctx)
     yield from vm_findings(vms, board(ctx))
+    if ctx.spec.limits.memlock is not None:
+        yield from libvirt_findings(vms)
     if _known(ctx):
         wanted = targets(ctx.spec.hugepages)
         yield from demand_findings(vms, wanted, ctx.state.memory)

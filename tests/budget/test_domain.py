@@ -26,6 +26,23 @@ def test_pins_memory_and_pages_of_a_domain(page: str, kib: int) -> None:
     )
 
 
+NONSENSE = (
+    "<domain><memory unit='x'>8</memory><vcpu>a</vcpu></domain>",
+    "<domain><memory>999999999999999999999999</memory><vcpu>0</vcpu></domain>",
+    "<domain><memory>-5</memory><cputune><vcpupin vcpu='x' cpuset='^3'/></cputune></domain>",
+    "<domain><memoryBacking><hugepages><page size='3' unit='G'/></hugepages></memoryBacking>"
+    "</domain>",
+    "<domain><memory>0</memory><memtune><hard_limit/></memtune></domain>",
+)
+
+
+@pytest.mark.parametrize("xml", NONSENSE)
+def test_what_libvirt_would_not_take_asks_for_nothing(xml: str) -> None:
+    found = present(xml, autostart=False)
+    assert (found.memory_kib, found.page_kib, found.vcpupin) == (None, None, ())
+    assert found.hard_limit_kib is None
+
+
 def test_a_domain_without_anything_or_not_readable() -> None:
     assert present("<domain/>", autostart=False).page_kib is None
     assert present("<x", autostart=True) == Present(autostart=True)

@@ -34,6 +34,8 @@ _BYTES = {
     "eib": 2**60,
 }
 
+_LARGEST_KIB = 1 << 53  # 2**63 bytes, as specs.values has it
+
 
 def kib(number: str, unit: str | None) -> int | None:
     """A size in KiB, rounded up as libvirt does; None when it is not a size."""
@@ -41,7 +43,8 @@ def kib(number: str, unit: str | None) -> int | None:
     digits = number.strip()
     if factor is None or not (digits.isascii() and digits.isdigit()):
         return None
-    return -(-int(digits) * factor // 1024)
+    size = -(-int(digits) * factor // 1024)
+    return size if size <= _LARGEST_KIB else None
 
 
 def size_text(size_kib: int) -> str:
