@@ -70,10 +70,13 @@ def _from_file(step: DefineDomain) -> str | None:
 
 
 def _undefine(step: DefineDomain, uri: str, virsh: Virsh) -> None:
-    """Only the definition goes: disks stay, and NVRAM (virsh(1), undefine --keep-nvram)."""
-    if _dump(step, uri, virsh, secure=False) is None:
+    """Only the definition goes: disks stay, NVRAM, and the secrets that a TPM holds (virsh(1),
+    undefine: since libvirt 8.9 --keep-tpm, before that they went)."""
+    present = _dump(step, uri, virsh, secure=False)
+    if present is None:
         return
-    _run(step, uri, virsh, ["undefine", "--keep-nvram", f"--domain={_key(step)}"])
+    keep = ["--keep-nvram", *(["--keep-tpm"] if domain_xml.has_tpm(present) else [])]
+    _run(step, uri, virsh, ["undefine", *keep, f"--domain={_key(step)}"])
 
 
 def _autostart(step: DefineDomain, uri: str, virsh: Virsh, wanted: bool) -> None:
@@ -104,5 +107,5 @@ def _error(step: DefineDomain, done: Done) -> DomainError:
     return DomainError(
         lines[-1] if lines else f"virsh ended with status {done.rc}",
         where=f"domain {step.domain}",
-        hint="the domain is as it was; look at the message of libvirt, and run again",
+        hint="that is libvirt's own message; end its cause, and run again",
     )

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from backends.accounts import Accounts, observe_accounts
-from backends.libvirt.observe import places
+from backends.libvirt.places import places
 from backends.reader import CaptureError, NeedsRoot, Reader
 from specs.record import Record
 

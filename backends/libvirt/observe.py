@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backends.libvirt import script
+from backends.libvirt import definitions, script
 from backends.libvirt.state import DomainState, LibvirtState
-from backends.reader import CaptureError, Done, NeedsRoot, Reader
+from backends.reader import Done, Reader
 from specs.record import Record
 
 NOT_ASKED = "none"
@@ -28,6 +28,7 @@ _SETS = {
     "autostart": "list --all --uuid --autostart",
     "managed save": "list --all --uuid --with-managed-save",
     "snapshots": "list --all --uuid --with-snapshot",
+    "checkpoints": "list --all --uuid --with-checkpoint",
 }
 _HOST = ("version", "capabilities")
 
@@ -36,7 +37,7 @@ def observe_libvirt(reader: Reader, uri: str) -> LibvirtState:
     """What one connection shows; a connection that fails is a state, not an error."""
     if uri == NOT_ASKED:
         return LibvirtState(uri, reason="not-asked", message="libvirt is left out (--connect none)")
-    commands = [_ALL, *_SETS.values(), *_HOST, *_expected(reader, uri)]
+    commands = [_ALL, *_SETS.values(), *_HOST, *definitions.expected(reader, uri)]
     first, *rest = script.fitting(commands)
     done = reader.output(script.argv(uri, first), timeout=TIMEOUT)
     if done is None or done.rc != 0:
@@ -50,14 +51,14 @@ def _complete(reader: Reader, uri: str, found: dict[str, str]) -> LibvirtState:
     """The state, after a second process for definitions that the first did not get."""
     listed = [_Listed.parse(line) for line in found[_ALL].splitlines() if line.strip()]
     sets = {name: set(found[command].split()) for name, command in _SETS.items()}
-    texts = _by_uuid(found)
+    texts = definitions.by_uuid(found)
     missing = [
-        _dump(domain.uuid, live)
+        definitions.command(kind, domain.uuid)
         for domain in listed
-        for live in (False, True)
-        if _needed(domain, live, sets) and (domain.uuid, live) not in texts
+        for kind in definitions.KINDS
+        if _needed(domain.uuid, kind, sets) and (domain.uuid, kind) not in texts
     ]
-    texts.update(_by_uuid(_more(reader, uri, list(script.fitting(missing)))))
+    texts.update(definitions.by_uuid(_more(reader, uri, list(script.fitting(missing)))))
     models, user = _security(found["capabilities"])
     version, hypervisor = _versions(found["version"])
     domains = (_domain(domain, sets, texts) for domain in listed)
@@ -80,53 +81,6 @@ def _more(reader: Reader, uri: str, batches: Sequence[Sequence[str]]) -> dict[st
     return found
 
 
-# -- names that are known before
-
-
-class Places(Record):
-    """Folders of the QEMU driver: definitions, the status of what runs, logs; "" if not known."""
-
-    definitions: str = ""
-    status: str = ""
-    logs: str = ""
-
-
-def places(uri: str) -> Places:
-    """Where the driver behind a connection keeps its files (drvqemu.rst)."""
-    from urllib.parse import parse_qs, urlsplit  # late: it brings ipaddress
-
-    parts = urlsplit(uri)
-    query = parse_qs(parts.query)
-    local = parts.scheme in ("qemu", "qemu+unix") and not parts.netloc
-    if local and parts.path == "/system" and set(query) <= {"socket", "mode"}:
-        return Places("/etc/libvirt/qemu", "/run/libvirt/qemu", "/var/log/libvirt/qemu")
-    root = query.get("root")
-    if parts.scheme == "qemu" and parts.path == "/embed" and root:
-        return Places(*(f"{root[0]}/{part}/qemu" for part in ("etc", "run", "log")))
-    return Places()
-
-
-def _expected(reader: Reader, uri: str) -> list[str]:
-    """A dumpxml for each definition and each running domain in libvirt's folders. A name that
-    this connection does not know costs a line on stderr."""
-    found = places(uri)
-    wishes: list[str] = []
-    for folder, option in ((found.definitions, " --inactive"), (found.status, "")):
-        for name in _names(reader, folder) if folder else ():
-            wishes.append(f"dumpxml{option} --domain={script.quote(name)}")
-    return wishes
-
-
-def _names(reader: Reader, folder: str) -> list[str]:
-    """Domain names by file name. All digits could be taken for an id: such take the second way."""
-    try:
-        files = reader.list(folder)
-    except (NeedsRoot, CaptureError):
-        return []
-    names = [file.removesuffix(".xml") for file in files if file.endswith(".xml")]
-    return [name for name in names if not name.isdigit() and name.isprintable()]
-
-
 # -- what came back
 
 
@@ -141,48 +95,34 @@ class _Listed(Record):
         return cls(uuid, name.strip())
 
 
-def _dump(uuid: str, live: bool) -> str:
-    return f"dumpxml {uuid}" if live else f"dumpxml --inactive {uuid}"
-
-
-# libvirt prints the name and the UUID first, before anything that a user wrote.
-_UUID = re.compile(r"<uuid>([0-9a-f-]{36})</uuid>")
-
-
-def _by_uuid(found: dict[str, str]) -> dict[tuple[str, bool], str]:
-    """Definitions by UUID and whether they are live, whatever name led to them."""
-    texts = {}
-    for command, text in found.items():
-        uuid = _UUID.search(text) if command.startswith("dumpxml") else None
-        if uuid is not None:
-            texts[uuid[1], "--inactive" not in command] = text + "\n"
-    return texts
-
-
-def _needed(domain: _Listed, live: bool, sets: dict[str, set[str]]) -> bool:
-    return domain.uuid in sets["active"] if live else domain.uuid not in sets["transient"]
+def _needed(uuid: str, kind: str, sets: dict[str, set[str]]) -> bool:
+    if kind == "inactive":
+        return uuid not in sets["transient"]
+    return uuid in sets["active" if kind == "live" else "managed save"]
 
 
 def _domain(
-    domain: _Listed, sets: dict[str, set[str]], texts: dict[tuple[str, bool], str]
+    domain: _Listed, sets: dict[str, set[str]], texts: definitions.Texts
 ) -> DomainState | None:
     """None when the domain was gone before its definition could be read."""
     uuid = domain.uuid
-    persistent = uuid not in sets["transient"]
-    inactive = texts.get((uuid, False)) if persistent else None
-    live = texts.get((uuid, True)) if uuid in sets["active"] else None
+    inactive, live, saved = (
+        texts.get((uuid, kind)) if _needed(uuid, kind, sets) else None for kind in definitions.KINDS
+    )
     if inactive is None and live is None:
         return None
     return DomainState(
         name=domain.name,
         uuid=uuid,
         state=_state(uuid, sets),
-        persistent=persistent,
+        persistent=uuid not in sets["transient"],
         autostart=uuid in sets["autostart"],
         managed_save=uuid in sets["managed save"],
         snapshots=uuid in sets["snapshots"],
         inactive=inactive,
         live=live,
+        checkpoints=uuid in sets["checkpoints"],
+        saved=saved,
     )
 
 

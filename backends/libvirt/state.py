@@ -7,9 +7,10 @@ from specs.record import Record
 
 class DomainState(Record):
     """One domain. ``inactive`` is its persistent definition, None for a transient domain; ``live``
-    is what runs now, None when nothing does. Neither has secrets in it."""
+    is what runs now, None when nothing does; ``saved`` is what its managed-save image would start
+    again. None of them has secrets in it."""
 
-    VOLATILE = frozenset({"live"})
+    VOLATILE = frozenset({"live", "saved"})
 
     name: str
     uuid: str
@@ -20,6 +21,13 @@ class DomainState(Record):
     snapshots: bool
     inactive: str | None
     live: str | None = None
+    checkpoints: bool = False
+    saved: str | None = None
+
+    @property
+    def present(self) -> str | None:
+        """What the VM is now, or will be at its next start whatever its definition says."""
+        return self.live or self.saved
 
     @property
     def active(self) -> bool:

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from backends.formats import domain_xml
 from backends.formats.domain_xml import DomainXmlError
 from backends.libvirt import DomainState, LibvirtState
+from reconciler.budget.words import older
 from reconciler.domains.changes import Target
 from reconciler.domains.record import Managed
-from reconciler.model import Change, Finding, note, refuse, warn
+from reconciler.model import Change, Finding, Pending, note, refuse, warn
 from reconciler.resources.base import Context
 from specs.vm import Vm
 
+_KEEPS_TPM = (8, 9)  # libvirt's undefine can leave the state of a TPM
 _UNAVAILABLE = {
     "no-virsh": "install libvirt (Debian: libvirt-clients, libvirt-daemon-system); or leave"
     " libvirt out: --connect none",
@@ -71,6 +73,13 @@ def bad_definition(vm: Vm, where: str, found: str) -> Finding:
     return refuse("vm-definition", f"{where}.definition", message, "make both names the same")
 
 
+def taken(vm: Vm, where: str, other: DomainState) -> Finding:
+    """A definition whose UUID another domain has."""
+    message = f"{vm.definition} has the UUID {other.uuid}, which the domain {other.name} has"
+    hint = f'take <uuid> out of the definition; or, if that is the VM, write name = "{other.name}"'
+    return refuse("vm-definition", f"{where}.definition", message, hint)
+
+
 def conflict_findings(xml: str, target: Target, *, completed: bool) -> Iterator[Finding]:
     """What the domain has that stands against what is wanted. ``completed``: libvirt wrote it."""
     found = domain_xml.conflicts(domain_xml.parse(xml), target.properties, completed=completed)
@@ -79,29 +88,43 @@ def conflict_findings(xml: str, target: Target, *, completed: bool) -> Iterator[
         yield make(conflict.code, target.where, f"{target.name}: {conflict.message}", conflict.hint)
 
 
-def state_findings(domain: DomainState, change: Change | None, where: str) -> Iterator[Finding]:
-    """What a running or a saved VM makes of a change."""
+def state_findings(
+    domain: DomainState, change: Change | None, waiting: Sequence[Pending], where: str
+) -> Iterator[Finding]:
+    """What a running or a saved VM makes of a change, and of earlier ones that wait."""
+    changes = change is not None and bool(change.steps)
+    if domain.managed_save and (changes or waiting):
+        message = f"{domain.name} has a saved state, whose next start brings its old definition"
+        hint = f"start it and shut it down in the guest, or: virsh managedsave-remove {domain.name}"
+        yield warn("vm-managed-save", where, message, hint)
     if change is None or not change.steps:
         return
     if domain.active and change.effective.value == "vm-restart":
         message = f"{domain.name} is {domain.state}: this takes effect at its next start"
         hint = "shut it down and start it again; a reboot inside the guest is not enough"
         yield warn("vm-running", where, message, hint)
-    if domain.managed_save:
-        message = f"{domain.name} has a saved state, whose next start brings its old definition"
-        hint = f"start it and shut it down in the guest, or: virsh managedsave-remove {domain.name}"
-        yield warn("vm-managed-save", where, message, hint)
     if domain.snapshots:
         message = f"{domain.name} has snapshots; reverting to one brings back its definition too"
         yield note("vm-snapshots", where, message, "apply again after reverting")
 
 
-def kept(domain: DomainState, record: Managed) -> Finding:
+def kept(domain: DomainState, record: Managed, version: str) -> Finding | None:
     """A domain that reconcile defined and that cannot go without losing more than that."""
-    what = "a saved state" if domain.managed_save else "snapshots"
-    message = f"{domain.name} stays defined, because it has {what}"
-    hint = "remove these first (virsh managedsave-remove, snapshot-delete), then apply again"
-    return warn("vm-kept", f"domain {record.name}", message, hint)
+    held = {
+        "a saved state": (domain.managed_save, "managedsave-remove"),
+        "snapshots": (domain.snapshots, "snapshot-delete"),
+        "checkpoints": (domain.checkpoints, "checkpoint-delete"),
+    }
+    found = {what: command for what, (there, command) in held.items() if there}
+    if found:
+        message = f"{domain.name} stays defined, because it has {' and '.join(found)}"
+        hint = f"remove these first (virsh {', '.join(found.values())}), then apply again"
+        return warn("vm-kept", f"domain {record.name}", message, hint)
+    if older(version, *_KEEPS_TPM) and domain_xml.has_tpm(domain.inactive or ""):
+        message = f"{domain.name} stays defined: libvirt {version} would delete what its TPM holds"
+        hint = "virsh undefine it yourself, or update libvirt to 8.9 and apply again"
+        return warn("vm-kept", f"domain {record.name}", message, hint)
+    return None
 
 
 def sharing(

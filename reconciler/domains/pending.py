@@ -1,4 +1,4 @@
-"""What a running VM still lacks of its own definition."""
+"""What a running VM, or one with a saved state, still lacks of its own definition."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ def pending(
     domain: DomainState, target: Target | None, record: Managed | None
 ) -> Iterator[Pending]:
     """Declared or owned properties in which what runs differs from what is defined: it keeps them
-    until the VM is shut down and started again."""
-    if domain.live is None or domain.inactive is None:
+    until the VM is shut down and started again. A saved state is what would run."""
+    present = domain.present
+    if present is None or domain.inactive is None:
         return
     declared = {} if target is None else target.properties
     defined = domain_xml.parse(domain.inactive)
     keys = [*domain_xml.complete(defined, declared), *(record.values if record else ())]
     names = [key for key in dict.fromkeys(keys) if key != AUTOSTART]
-    will, now = domain_xml.read(defined, names), domain_xml.read(domain.live, names)
+    will, now = domain_xml.read(defined, names), domain_xml.read(present, names)
     for key in names:
         value = will[key]
         if value == now[key]:

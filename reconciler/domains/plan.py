@@ -60,10 +60,11 @@ def _vm(ctx: Context, index: int, vm: Vm, by_name: Functions, known: dict[str, M
     if vm.cputune.live:
         moves = live_pins(ctx.state.libvirt.uri, domain, target)
         change = at_once(change)
-    found = (*conflicts, *checks.state_findings(domain, change, target.where))
     moved = {f"{vm.name} {key}" for move in moves for key in move.after}
     missing = pending(domain, target, known.get(domain.uuid))
-    waiting = (*(p for p in missing if p.object not in moved), *_waiting(vm, by_name))
+    left = tuple(p for p in missing if p.object not in moved)
+    found = (*conflicts, *checks.state_findings(domain, change, left, target.where))
+    waiting = (*left, *_waiting(vm, by_name))
     if change is None and not moves:
         same = (Unchanged(vm.name, "the domain is as declared", target.where),)
         return Outcome(findings=found, pending=waiting, unchanged=same)
@@ -113,6 +114,8 @@ def _absent(ctx: Context, vm: Vm, target: Target, known: dict[str, Managed]) -> 
         found = checks.bad_definition(vm, target.where, domain_xml.name(text))
         return Outcome(findings=(found,))
     change = changes.new(target, text, ctx.state.identity.machine_id, vm.definition)
+    if (other := libvirt.by_uuid(str(change.after))) is not None:
+        return Outcome(findings=(checks.taken(vm, target.where, other),))
     return Outcome(
         changes=(change,),
         findings=tuple(checks.conflict_findings(text, target, completed=False)),
@@ -129,19 +132,21 @@ def _unnamed(ctx: Context, record: Managed, named: set[str]) -> Outcome:
     if domain.name in named or record.name in named:
         return Outcome()
     if record.defined:
-        return _removed(domain, record)
+        return _removed(ctx, domain, record)
     change = changes.undone(domain, record)
     if change is None:
         return Outcome()
-    found = checks.state_findings(domain, change, f"domain {domain.name}")
-    return Outcome((change,), tuple(found), tuple(pending(domain, None, record)))
+    waiting = tuple(pending(domain, None, record))
+    found = checks.state_findings(domain, change, waiting, f"domain {domain.name}")
+    return Outcome((change,), tuple(found), waiting)
 
 
-def _removed(domain: DomainState, record: Managed) -> Outcome:
-    if domain.managed_save or domain.snapshots:
-        return Outcome(findings=(checks.kept(domain, record),))
+def _removed(ctx: Context, domain: DomainState, record: Managed) -> Outcome:
+    kept = checks.kept(domain, record, ctx.state.libvirt.version)
+    if kept is not None:
+        return Outcome(findings=(kept,))
     change = changes.removed(domain, record)
-    found = checks.state_findings(domain, change, f"domain {domain.name}")
+    found = checks.state_findings(domain, change, (), f"domain {domain.name}")
     return Outcome((change,), tuple(found))
 
 

@@ -37,6 +37,7 @@ class Table:
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
+    unstable: list[str] = field(default_factory=list)
 
     def count(self, wish: str, what: str) -> None:
         """One more of these."""
@@ -49,6 +50,8 @@ class Table:
             yield f"  {wish}: " + ", ".join(f"{n} {what}" for what, n in sorted(count.items()))
         for name in self.killed:
             yield f"  {name}: libvirtd itself died of it"
+        for name in self.unstable:
+            yield f"  {name}: libvirtd does not take back what it printed"
 
 
 @dataclass
@@ -126,21 +129,26 @@ def try_all(
             table.killed.append(name)
             daemon.launch()
         elif uuid:
-            table.defined += 1
             _try_one(daemon, name, uuid, table, wishes)
             daemon.virsh("undefine", "--nvram", uuid)
     return table
 
 
 def _try_one(daemon: Daemon, name: str, uuid: str, table: Table, wishes: Iterable[str]) -> None:
-    before = daemon.redefine(uuid, daemon.dump(uuid, "--security-info"))
+    try:
+        before = daemon.redefine(uuid, daemon.dump(uuid, "--security-info"))
+    except AssertionError:
+        table.unstable.append(name)
+        return
     secure = daemon.secure
+    table.defined += 1
     for wish in wishes:
         try:
             table.count(wish, Trial(daemon, uuid, before, secure).run(WISHES[wish].properties()))
         except AssertionError as e:
             table.count(wish, "WRONG")
             table.wrong.append(f"{name}, {wish}: {e}")
+            print(table.wrong[-1], file=sys.stderr, flush=True)
             daemon.redefine(uuid, secure)
 
 

@@ -27,6 +27,7 @@ FOLDERS = {
 }
 CONFIG = 'auth_unix_rw = "none"\nunix_sock_rw_perms = "0700"\n'
 SPLIT = "@split"
+EVERYTHING = ("--nvram", "--managed-save", "--snapshots-metadata", "--checkpoints-metadata")
 LIST = "list --all --uuid"
 # libvirt looks for it when it starts; guests get a folder in it.
 HUGETLBFS = "mkdir -p /dev/hugepages; mount -t hugetlbfs none /dev/hugepages || true"
@@ -125,7 +126,7 @@ class Daemon:
         for uuid in self.virsh("list", "--uuid").split():
             self.virsh("destroy", uuid)
         for uuid in self.uuids():
-            self.virsh("undefine", "--nvram", "--managed-save", "--snapshots-metadata", uuid)
+            self.virsh("undefine", *EVERYTHING, uuid)
 
     def alive(self) -> bool:
         """Whether it still answers."""

@@ -183,6 +183,49 @@ def test_a_missing_domain(bench: Bench) -> None:
     assert bench.reconcile("--plan", GPU, vm).code == 65
 
 
+def test_a_definition_with_the_uuid_of_another_domain(bench: Bench) -> None:
+    uuid = bench.define("other")
+    vm = VM.replace('name = "win11"', 'name = "win11"\ndefinition = "win11.xml"')
+    named = minimal("win11").replace("<name>", f"<uuid>{uuid}</uuid><name>")
+    (bench.folder / "win11.xml").write_text(named)
+    (found,) = [f for f in bench.plan(GPU, vm)["findings"] if f["code"] == "vm-definition"]
+    assert found["severity"] == "refuse"
+    assert "other" in found["message"]
+    assert bench.reconcile("--apply", GPU, vm).code == 3
+
+
+def test_a_domain_of_ours_goes_and_its_tpm_stays(bench: Bench) -> None:
+    tpm = "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>"
+    (bench.folder / "win11.xml").write_text(minimal("win11", tpm))
+    bench.apply('[[vm]]\nname = "win11"\ndefinition = "win11.xml"\n')
+    (uuid,) = bench.daemon.uuids()
+    secrets = bench.daemon.folder / "lib" / "swtpm" / uuid / "tpm2"
+    secrets.mkdir(parents=True)
+    (secrets / "tpm2-00.permall").write_text("a disk's key")
+    bench.apply()
+    assert bench.daemon.uuids() == []
+    assert (secrets / "tpm2-00.permall").read_text() == "a disk's key"
+
+
+@pytest.mark.parametrize("held", ["snapshot", "checkpoint", "saved state"])
+def test_a_domain_of_ours_that_has_more_stays(bench: Bench, held: str) -> None:
+    (bench.folder / "win11.xml").write_text(minimal("win11", bench.daemon.disk("win11")))
+    bench.apply('[[vm]]\nname = "win11"\ndefinition = "win11.xml"\n')
+    if held == "snapshot":
+        bench.daemon.virsh("snapshot-create-as", "win11", "one")
+    else:
+        bench.daemon.virsh("start", "win11")
+    if held == "checkpoint":
+        bench.daemon.virsh("checkpoint-create-as", "win11", "one")
+        bench.daemon.virsh("destroy", "win11")
+    elif held == "saved state":
+        bench.daemon.virsh("managedsave", "win11")
+    (found,) = [f for f in bench.plan()["findings"] if f["code"] == "vm-kept"]
+    assert held in found["message"]
+    assert bench.reconcile("--apply").code == 0
+    assert "win11" in bench.daemon.virsh("list", "--all", "--name")
+
+
 def test_a_running_domain_is_left_running(bench: Bench) -> None:
     bench.define()
     bench.daemon.virsh("start", "win11")
@@ -273,6 +316,22 @@ def test_managed_save_and_snapshots(bench: Bench) -> None:
     codes = bench.codes(GPU, VM)
     assert codes["vm-managed-save"] == "warn"
     assert codes["vm-snapshots"] == "note"
+
+
+def test_a_saved_state_goes_on_being_told_until_it_is_gone(bench: Bench) -> None:
+    bench.define(devices=bench.daemon.disk("win11"))
+    bench.daemon.virsh("start", "win11")
+    bench.daemon.virsh("managedsave", "win11")
+    pins = '[[vm]]\nname = "win11"\n[vm.cputune]\nvcpupin = ["0", "1"]\n'
+    bench.apply(pins)
+    plan = bench.plan(pins)
+    assert plan["changes"] == []
+    assert [(p["object"], p["running"]) for p in plan["pending"]] == [("win11 vcpupin", "")]
+    assert "vm-managed-save" in {f["code"] for f in plan["findings"]}
+    assert bench.reconcile("--plan", pins).code == 4
+    bench.daemon.virsh("managedsave-remove", "win11")
+    assert bench.reconcile("--plan", pins).code == 0
+    assert "vm-managed-save" not in bench.codes(pins)
 
 
 def test_connections(bench: Bench) -> None:

@@ -56,7 +56,13 @@ class Virsh:
 
     def _listed(self, command: str) -> list[str]:
         words = command.split()
-        if {"--state-paused", "--transient", "--with-managed-save", "--with-snapshot"} & set(words):
+        if {
+            "--state-paused",
+            "--transient",
+            "--with-managed-save",
+            "--with-snapshot",
+            "--with-checkpoint",
+        } & set(words):
             return []
         found = self.domains
         if "--all" not in words or "--state-running" in words:

@@ -26,6 +26,11 @@ def hostdevs(xml: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for address in found if address))
 
 
+def has_tpm(xml: str) -> bool:
+    """Whether the domain has a TPM, whose state lies beside the definition."""
+    return parse(xml).find("devices/tpm") is not None
+
+
 __all__ = [
     "Conflict",
     "Difference",
@@ -42,6 +47,7 @@ __all__ = [
     "differences",
     "edit",
     "has",
+    "has_tpm",
     "hostdevs",
     "merge",
     "name",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 # What names vCPUs beside the pins; libvirt refuses it, or silently cuts it, beyond the last one.
+_PINS = "cputune/iothreadpin"
 _BY_VCPU = ("cputune/vcpusched", "cputune/cachetune", "cputune/memorytune")
 
 
@@ -97,6 +98,8 @@ def _iothreads(domain: _Element, wanted: Mapping[str, str]) -> Iterator[Conflict
 def _wanting(domain: _Element, wanted: Mapping[str, str]) -> Iterator[tuple[str, int]]:
     if "iothreads" in wanted:
         yield from iothreads.used(domain)
+    if "iothreadpin" not in wanted:
+        yield from (("a pin", number) for number in _named(domain, _PINS, "iothread"))
     for number in base.bag(wanted.get("iothreadpin")):
         yield "a pin", int(number)
     for key, value in wanted.items():

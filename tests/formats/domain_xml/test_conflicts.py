@@ -10,6 +10,7 @@ from backends.formats.domain_xml import Hostdev, Topology, Wanted
 GPU = (Hostdev("0000:41:00.0"),)
 IDS = "<iothreads>2</iothreads><iothreadids><iothread id='4'/><iothread id='6'/></iothreadids>"
 DISK = "<disk><driver iothread='6'/></disk>"
+PINNED = "<iothreads>1</iothreads><cputune><iothreadpin iothread='1' cpuset='0'/></cputune>"
 VIRTIOFS = "<filesystem><driver type='virtiofs'/></filesystem>"
 
 CASES = [
@@ -70,6 +71,9 @@ CASES = [
     (IDS, Wanted(iothreads=3, iothreadpin=("0",)), []),
     (IDS, Wanted(iothreadpin=("0",), scsi={0: {"iothread": "1"}}), []),
     ("", Wanted(scsi={0: {"iothread": "1"}}), ["vm-iothreads"]),
+    (PINNED, Wanted(iothreads=0), ["vm-iothreads"]),
+    (PINNED, Wanted(iothreads=1, iothreadpin=("1",)), []),
+    (PINNED, Wanted(vcpu=1), []),
     ("<maxMemory unit='G'>2</maxMemory>", Wanted(memory="4G"), ["vm-memory-max"]),
     ("<maxMemory unit='G'>4</maxMemory>", Wanted(memory="4G"), []),
     (f"<devices>{VIRTIOFS}</devices>", Wanted(access="private"), ["vm-memory-backing"]),
