@@ -38,15 +38,19 @@ def _person(source: Source) -> str:
 
 def init_mode(args: argparse.Namespace, source: Source) -> int:
     """Print a first spec; returns the exit code. Raises ReconcileError."""
+    from reconciler.starter.applied import applied, describe_applied
     from reconciler.starter.describe import describe
     from reconciler.starter.give import give
 
     state = _look(source)
     schema = str(files("specs").joinpath("host.schema.json"))
-    if args.for_device is None:
-        sys.stdout.write(describe(state, schema))
-    else:
+    known = applied(source.reader) if state.owned.sections else None
+    if args.for_device is not None:
         sys.stdout.write(give(state, args.for_device, schema))
+    elif known is not None:
+        sys.stdout.write(describe_applied(state, known, schema))
+    else:
+        sys.stdout.write(describe(state, schema))
     return 0
 
 

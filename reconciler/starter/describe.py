@@ -26,7 +26,12 @@ def describe(state: HostState, schema: str) -> str:
     """The spec, ready to be saved. ``schema`` is what editors complete it with."""
     name = state.identity.hostname or "this host"
     head = [f"#:schema {schema}", *comment(f"{name} as it is: planning this changes nothing.")]
-    lines = [*head, "version = 1", "", *identity(state)]
+    lines = ["version = 1", "", *identity(state)]
+    if undone := objection(lines, state):
+        # Known from the record of what reconcile owns, of which a capture does not have the spec.
+        text = f"{name} is managed by reconcile already, and this is not its spec: {undone}."
+        head = [f"#:schema {schema}", *comment(text)]
+    lines = [*head, *lines]
     for part in candidates(state):
         why = objection([*lines, *part.lines], state)
         if not why:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from reconciler.render.style import clean
 from reconciler.render.wrap import wrap
@@ -43,3 +44,26 @@ def comment(text: str, indent: str = "# ", *, hanging: str = "") -> list[str]:
 def commented(lines: Iterable[str]) -> Iterator[str]:
     """Lines of TOML, switched off."""
     return (f"# {line}".rstrip() for line in lines)
+
+
+def document(content: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """A whole file: of each table first its keys, then the tables below it."""
+    plain = {key: found for key, found in content.items() if not _is_table(found)}
+    if plain and not path:
+        yield from table("", plain)[1:]
+    for key, found in content.items():
+        if not _is_table(found):
+            continue
+        name = f"{path}.{key}" if path else key
+        many = isinstance(found, list)
+        for part in found if many else [found]:
+            keys = {k: v for k, v in part.items() if not _is_table(v)}
+            yield ""
+            yield from table(f"[[{name}]]" if many else f"[{name}]", keys)
+            yield from document({k: v for k, v in part.items() if _is_table(v)}, name)
+
+
+def _is_table(found: Any) -> bool:
+    """A table, or an array of tables."""
+    parts = found if isinstance(found, list) and found else [found]
+    return all(isinstance(part, Mapping) for part in parts)

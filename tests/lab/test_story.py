@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from jsonschema import Draft202012Validator
+
+from reconciler.inspection.model import schema
 
 from . import images, observe
 from .base import HERE
@@ -37,6 +40,7 @@ def test_story(host: Host, steps: Steps) -> None:
     """Each step asserts what a user would look at."""
     remember(host)
     with steps("capture"):
+        a_first_spec_changes_nothing(host)
         a_capture_plans_like_the_host(host)
     with steps("plan"):
         a_plan_changes_nothing(host)
@@ -52,6 +56,8 @@ def test_story(host: Host, steps: Steps) -> None:
         host.reconcile.apply()  # what had to wait for the reboot
         assert host.reconcile.in_sync()
         another_apply_writes_nothing(host)
+    with steps("a spec of the host"):
+        a_first_spec_changes_nothing(host)
     with steps("a VM starts"):
         the_vm_starts_with_all_it_needs(host)
         assert host.reconcile.in_sync()
@@ -100,6 +106,14 @@ def remember(host: Host) -> None:
     assert not ARGUMENTS & set(observe.running(host.guest))
     for file in STORY.iterdir():
         host.guest.put(file, f"/etc/reconcile/{file.name}")
+
+
+def a_first_spec_changes_nothing(host: Host) -> None:
+    """`--init` describes the host as it is, before and after; what `--inspect` says has the
+    published form."""
+    host.guest.out("reconcile --init > /root/first.toml")
+    assert host.reconcile("--plan", "/root/first.toml", "--detailed-exitcode") == 0
+    Draft202012Validator(schema()).validate(host.reconcile.json("--inspect"))
 
 
 def a_capture_plans_like_the_host(host: Host) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from backends.libvirt.state import DomainState, LibvirtState
 from backends.reader import TreeReader
 from reconciler.starter.describe import describe
-from reconciler.starter.toml import Value, value
+from reconciler.starter.toml import Value, document, value
 from reconciler.starter.trial import plan_of
 from tests.cli import Ran, run
 from tests.devices.planning import state_of
@@ -21,6 +21,7 @@ from tests.goldens import check
 from tests.simulator.examples import NAMES
 from tests.simulator.hosts import HOSTS, build, many_functions
 from tests.simulator.tree import TreeBuilder
+from tests.specs.test_models import FULL
 
 REPO = Path(__file__).parents[2]
 GOLDENS = REPO / "tests/goldens/init"
@@ -99,6 +100,44 @@ def test_what_is_there_is_declared_where_that_changes_nothing(tmp_path: Path) ->
     grown(root)
     found = run("--init", "--root", root).out
     check(GOLDENS / "grown.toml", lasting(found))
+
+
+def test_of_a_managed_host_it_is_what_was_applied(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    build("sriov-server", root)
+    (root / "etc/group").write_text("kvm:x:104:\n")
+    spec = tmp_path / "host.toml"
+    spec.write_text("version = 1\n[limits]\nmemlock = 'unlimited'\n")
+    assert run("--apply", spec, "--root", root, "-q").code == 0
+    found = run("--init", "--root", root)
+    assert tomli.loads(found.out) == tomli.loads(spec.read_text())
+    assert "is managed by reconcile: this is what was applied" in found.out
+    assert "# Planning it changes nothing." in found.out
+    again = planned(found.out, root)
+    assert (again.code, again.err) == (0, ""), again.out
+    # A capture has the record of what is owned, and not the spec: nothing false is said of it.
+    capture = tmp_path / "capture.json"
+    assert run("--capture", capture, "--root", root).code == 0
+    elsewhere = " ".join(run("--init", "--state", capture).out.split())
+    assert "managed by reconcile already, and this is not its spec" in elsewhere
+    assert "planning this changes nothing" not in elsewhere
+
+
+def test_a_host_that_has_drifted_is_told_so(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    build("sriov-server", root)
+    (root / "etc/group").write_text("kvm:x:104:\n")
+    spec = tmp_path / "host.toml"
+    spec.write_text("version = 1\n[limits]\nmemlock = 'unlimited'\n")
+    assert run("--apply", spec, "--root", root, "-q").code == 0
+    (root / "etc/security/limits.d/reconcile.conf").unlink()
+    found = " ".join(run("--init", "--root", root).out.split())
+    assert "would change /etc/security/limits.d/reconcile.conf" in found
+
+
+def test_a_whole_spec_is_written_as_it_was_read() -> None:
+    wanted = tomli.loads(FULL)
+    assert tomli.loads("\n".join(document(wanted))) == wanted
 
 
 def test_suggestions_can_be_switched_on(tmp_path: Path) -> None:
