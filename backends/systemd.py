@@ -14,6 +14,15 @@ HOST_UNITS = ("init.scope", "system.slice", "user.slice")
 UNITS = (*HOST_UNITS, "machine.slice")
 #: Services that something here depends on.
 SERVICES = ("irqbalance.service", "libvirtd.service", "virtqemud.service")
+_HOMES = ("/usr/lib/systemd", "/lib/systemd")
+# What a unit of root's may start: places that only root writes to.
+_PROGRAMS = (
+    "/usr/local/bin/reconcile",
+    "/usr/bin/reconcile",
+    "/opt/reconcile/bin/reconcile",
+    "/root/.local/bin/reconcile",
+)
+USUAL_PROGRAM = _PROGRAMS[0]
 # systemd.unit(5), "System Unit Search Path", highest priority first.
 _FOLDERS = (
     "/etc/systemd/system.control",
@@ -55,7 +64,9 @@ class Slice(Record):
 
 
 class SystemdState(Record):
-    """``booted``: systemd is the service manager (sd_booted(3)); ``cpuset``: cgroup v2 offers
+    """``booted``: systemd is the service manager (sd_booted(3)), ``installed``: it will be;
+    ``gate``: it has boot-complete.target; ``program``: where root's units find reconcile, or empty;
+    ``cpuset``: cgroup v2 offers
     the cpuset controller, without which AllowedCPUs= does nothing; ``manager_affinity`` are the
     files with CPUAffinity= for everything that systemd starts; ``running`` those of SERVICES
     that have processes."""
@@ -63,6 +74,9 @@ class SystemdState(Record):
     VOLATILE = frozenset({"running"})
 
     booted: bool
+    installed: bool
+    gate: bool
+    program: str
     cpuset: bool
     slices: tuple[Slice, ...]
     manager_affinity: tuple[Setting, ...]
@@ -78,6 +92,9 @@ def observe_systemd(reader: Reader) -> SystemdState:
     controllers = reader.read_text(f"{CGROUPS}/cgroup.controllers") or ""
     return SystemdState(
         booted=reader.exists("/run/systemd/system"),
+        installed=any(reader.exists(f"{folder}/systemd") for folder in _HOMES),
+        gate=any(reader.exists(f"{folder}/system/boot-complete.target") for folder in _HOMES),
+        program=next((path for path in _PROGRAMS if reader.exists(path)), ""),
         cpuset="cpuset" in controllers.split(),
         slices=tuple(_slice(reader, unit) for unit in UNITS),
         manager_affinity=_manager_affinity(reader),

@@ -12,6 +12,7 @@ from backends.package_managers import none_at_work
 from reconciler.apply import Apply, Outcome
 from reconciler.git import commit_of
 from reconciler.journal import Journal
+from reconciler.left import remember
 from reconciler.model import Change, Effective, Plan
 from reconciler.modes import plan_exit_code, show
 from reconciler.recover import recover
@@ -54,6 +55,8 @@ def apply(args: argparse.Namespace, path: str, source: Source) -> int:
             return _nothing_done(plan, args, saved)
         outcome = carry_out(host, session, plan, args)
         after = session.plan()
+        if outcome.good:
+            remember(host, session, after, going_on=args.resume)
         forget_old_runs(host)
     return report(plan, outcome, after, args)
 

@@ -121,6 +121,10 @@ def _apply(args: argparse.Namespace) -> int:
         raise AssertionError("--state was refused for --apply")
     if found.host.live and os.geteuid() != 0:
         raise NeedsRoot("--apply")
+    if args.resume:
+        from reconciler.resume import resume
+
+        return resume(args, found)
     return apply(args, spec_path(args), found)
 
 

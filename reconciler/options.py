@@ -66,7 +66,12 @@ OPTIONS = (
         "observe this capture, not this machine",
         "For --plan, --inspect and --init: FILE is what --capture recorded.",
     ),
-    Option(("--for",), "DEVICE", "with --init: a spec that gives this device to a VM"),
+    Option(
+        ("--for",),
+        "DEVICE",
+        "--init: for a VM",
+        "With --init: a spec that gives this device to a VM.",
+    ),
     Option(
         ("--format",),
         "FORMAT",
@@ -99,6 +104,12 @@ OPTIONS = (
         "",
         "when checks pass",
         "--confirm: what the trial boot made possible is done, then its checks are waited for.",
+    ),
+    Option(
+        ("--resume",),
+        "",
+        "what was left",
+        "--apply: what the last apply had to leave for this boot. For the unit of boot.resume.",
     ),
     Option(
         ("--yes",),

@@ -85,6 +85,8 @@ def check(args: Namespace) -> None:
         raise UsageError("--for goes with --init: it names the device that a VM is to get")
     if args.again and args.mode != "apply":
         raise UsageError("--again goes with --apply: it tries a failed trial boot once more")
+    if args.resume and (args.mode != "apply" or args.operands):
+        raise UsageError("--resume goes with --apply alone: it knows what was left, of which spec")
     if args.checked and args.mode != "confirm":
         raise UsageError("--checked goes with --confirm: it waits until the checks pass")
     if args.format == "html" and args.mode not in ("plan", "inspect"):

@@ -67,6 +67,11 @@ class Boot(Table):
         description="Minutes after which a trial boot that nobody has confirmed reboots by itself "
         "into the old configuration; 0: it stays until somebody reboots.",
     )
+    resume: bool = Field(
+        default=False,
+        description="true: a systemd unit goes on after the reboot with what an apply had to "
+        "leave for it; at most three boots try, then it gives up.",
+    )
     checks: Items[Annotated[Items[Argument], Field(min_length=1)]] = Field(
         default=(),
         description="Commands that must exit 0 before a trial boot is confirmed by itself, each a "

@@ -82,8 +82,7 @@ class TrialState(Record):
     next boot (and only that) will start, as the loader names it, empty for none; ``entry`` the
     file of a trial entry, empty where there is none. ``sources`` are the files that a trial edits,
     ``folders`` what has to be made above them. ``routed`` says that there is a default route,
-    ``writable`` that the root file system is; ``systemd`` that units can watch over a trial,
-    ``gate`` that boot-complete.target exists, ``program`` where they find reconcile.
+    ``writable`` that the root file system is.
     """
 
     obstacle: BootProblem | None = None
@@ -95,9 +94,6 @@ class TrialState(Record):
     folders: tuple[tuple[str, tuple[str, ...]], ...] = ()
     routed: bool = False
     writable: bool = False
-    systemd: bool = False
-    gate: bool = False
-    program: str = ""
 
     def missing_folders(self, path: str) -> tuple[str, ...]:
         """The folders that a file of a trial needs and that are not there, innermost first."""

@@ -20,7 +20,7 @@ _reconcile() {
         offered=$(compgen -W "$(ls /sys/bus/pci/devices 2>/dev/null)" -- "$current") ;;
     *)
         if [[ $current == -* ]]; then
-            local words="--root --state --for --format --connect --out --strict --detailed-exitcode --again --checked --yes --no-color -v --verbose -q --quiet -h --help --version"
+            local words="--root --state --for --format --connect --out --strict --detailed-exitcode --again --checked --resume --yes --no-color -v --verbose -q --quiet -h --help --version"
             [[ " $before " =~ \ --(plan|apply|inspect|validate|init|capture|rollback|history|confirm|schema)\  ]] || words+=" --plan --apply --inspect --validate --init --capture --rollback --history --confirm --schema"
             offered=$(compgen -W "$words" -- "$current")
         else

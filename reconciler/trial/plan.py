@@ -56,7 +56,7 @@ def tried(ctx: Context, wish: BootWish, change: BootEdit, because: str) -> Resul
     edit = trial.edit(state, asked)
     if edit.problems:
         return Result(findings=tuple(map(finding_of, edit.problems)), held=BOOT_GROUP)
-    watch = units.edits(state.tried, asked, ctx.spec.boot.trial_minutes)
+    watch = units.edits(state.tried, ctx.state.systemd, asked, ctx.spec.boot.trial_minutes)
     findings = (*_unwatched(ctx), *_too_long(edit))
     files = (*watch, *edit.files)
     if here is Phase.ARMED and not (files or edit.choose):
@@ -85,7 +85,7 @@ def _ident(wish: BootWish, change: BootEdit) -> str:
 
 def _asked(ctx: Context, wish: BootWish, change: BootEdit, ident: str) -> TrialWish:
     stays = {a for args in wish.kept.values() for a in args}
-    words = units.arguments(ctx.state.boot.tried, ctx.spec.boot.trial_minutes)
+    words = units.arguments(ctx.state.systemd, ctx.spec.boot.trial_minutes)
     return TrialWish(
         add=(*change.added, *safety(), *words, mark(ident)),
         remove=tuple(spelled(a for a in wish.owned if a not in stays)),
@@ -163,11 +163,11 @@ def _too_long(edit: TrialEdit) -> Iterator[Finding]:
 
 
 def _unwatched(ctx: Context) -> Iterator[Finding]:
-    trial = ctx.state.boot.tried
-    if not trial.systemd:
+    systemd = ctx.state.systemd
+    if not systemd.installed:
         text = "without systemd nothing confirms the trial by itself, or ends it in time"
         yield warn("trial-unwatched", "boot.trial", text, f"in the trial boot: {_KEEP}")
-    elif not trial.program:
+    elif not systemd.program:
         text = "no reconcile is where a unit of root's can start it: the trial will not confirm"
         hint = f"link it to /usr/local/bin/reconcile; or, in the trial boot: {_KEEP}"
         yield warn("trial-unwatched", "boot.trial", f"{text} itself", hint)

@@ -26,6 +26,7 @@ kernel_args = ["mitigations=auto"]
 absent_kernel_args = ["nomodeset"]
 trial = false
 trial_minutes = 30
+resume = true
 checks = [["ping", "-c1", "192.0.2.1"]]
 [cpu]
 isolated = "2-7,10-15"

@@ -25,14 +25,6 @@ _MODULES = {
     ("grub2", "bls"): "grub_bls",
     ("systemd-boot", None): "systemd_boot",
 }
-_SYSTEMD = ("/usr/lib/systemd", "/lib/systemd")
-# What a unit of root's may start: places that only root writes to.
-_PROGRAMS = (
-    "/usr/local/bin/reconcile",
-    "/usr/bin/reconcile",
-    "/opt/reconcile/bin/reconcile",
-    "/root/.local/bin/reconcile",
-)
 
 
 class Trial(Protocol):
@@ -73,9 +65,6 @@ def with_trial(reader: Reader, state: BootState) -> BootState:
         folders=tuple((p, f) for p in new if (f := missing_folders(reader, p))),
         routed=_routed(reader),
         writable=_writable(reader),
-        systemd=any(reader.exists(f"{folder}/systemd") for folder in _SYSTEMD),
-        gate=any(reader.exists(f"{f}/system/boot-complete.target") for f in _SYSTEMD),
-        program=next((path for path in _PROGRAMS if reader.exists(path)), ""),
     )
     return replace(state, trial=found)
 

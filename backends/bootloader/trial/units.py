@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from backends.bootloader.in_place import same_but_header
 from backends.bootloader.state import FileEdit, TrialState, TrialWish
+from backends.systemd import USUAL_PROGRAM, SystemdState
 
 _FOLDER = "/etc/systemd/system"
 TIMER = "reconcile-trial.timer"
@@ -17,7 +18,6 @@ CONFIRM = "reconcile-confirm.service"
 _DEADLINE = "reconcile-trial.service"
 PATHS = tuple(f"{_FOLDER}/{name}" for name in (TIMER, _DEADLINE, CONFIRM))
 MARK = "reconcile.trial"
-_PROGRAM = "/usr/local/bin/reconcile"
 
 _TIMER_TEXT = """[Unit]
 Description=The end of a trial boot that nobody confirms
@@ -44,7 +44,7 @@ Description=Confirm the trial boot once its checks pass
 ConditionKernelCommandLine={mark}
 DefaultDependencies=no
 {gate}After=basic.target network-online.target multi-user.target boot-complete.target
-After=systemd-bless-boot.service libvirtd.service virtqemud.service
+After=systemd-bless-boot.service reconcile-resume.service libvirtd.service virtqemud.service
 Conflicts=shutdown.target
 Before=shutdown.target
 
@@ -55,21 +55,23 @@ ExecStart={program} --confirm --checked
 _GATE = "Requires=boot-complete.target\n"
 
 
-def arguments(trial: TrialState, minutes: int) -> tuple[str, ...]:
+def arguments(systemd: SystemdState, minutes: int) -> tuple[str, ...]:
     """The words by which the entry pulls the units in."""
-    if not trial.systemd:
+    if not systemd.installed:
         return ()
     wanted = (TIMER, CONFIRM) if minutes else (CONFIRM,)
     return tuple(f"systemd.wants={unit}" for unit in wanted)
 
 
-def edits(trial: TrialState, wish: TrialWish, minutes: int) -> list[FileEdit]:
+def edits(
+    trial: TrialState, systemd: SystemdState, wish: TrialWish, minutes: int
+) -> list[FileEdit]:
     """The units of a trial that goes back after ``minutes`` (0: never by itself)."""
-    if not trial.systemd:
+    if not systemd.installed:
         return []
-    gate = _GATE if trial.gate else ""
+    gate = _GATE if systemd.gate else ""
     facts = {"mark": MARK, "timer": PATHS[0], "minutes": minutes, "gate": gate}
-    facts["program"] = trial.program or _PROGRAM
+    facts["program"] = systemd.program or USUAL_PROGRAM
     texts = zip(PATHS, (_TIMER_TEXT, _DEADLINE_TEXT, _CONFIRM_TEXT), strict=True)
     found = []
     for path, text in texts:
