@@ -21,7 +21,8 @@ _FLAGS = frozenset({"vmx", "svm", "pse", "pdpe1gb", "hypervisor"})
 
 class Cpu(Record):
     """One online CPU. None is "the kernel does not say". ``package`` are the CPUs of its socket
-    and ``siblings`` its core's threads, itself among them; ``l3`` share its level 3 cache.
+    and ``siblings`` its core's threads, itself among them; ``l3`` share its level 3 cache,
+    ``l2`` its level 2 cache where there is no other.
     ``kind`` is "" where all are alike: else Intel's name of its cores, or ARM's part number."""
 
     number: int
@@ -32,7 +33,13 @@ class Cpu(Record):
     package: CpuSet
     siblings: CpuSet
     l3: CpuSet | None
+    l2: CpuSet | None
     kind: str
+
+    @property
+    def cache(self) -> CpuSet | None:
+        """The CPUs that share its last cache."""
+        return self.l3 or self.l2
 
 
 class CpuState(Record):
@@ -155,16 +162,21 @@ class _Core(Record):
     siblings: CpuSet
 
 
+class _Cache(Record):
+    level: int
+    cpus: CpuSet
+
+
 class _Shared(Record):
     """What has been read so far, by CPU number."""
 
     cores: dict[int, _Core]
     packages: dict[int, CpuSet]
-    caches: dict[int, CpuSet]
+    caches: dict[int, _Cache]
 
 
 def _cpu(number: int, node: int | None, kind: str, shared: _Shared) -> Cpu:
-    core = shared.cores[number]
+    core, cache = shared.cores[number], shared.caches.get(number)
     return Cpu(
         number=number,
         node=node,
@@ -173,7 +185,8 @@ def _cpu(number: int, node: int | None, kind: str, shared: _Shared) -> Cpu:
         core=core.core,
         package=shared.packages[number],
         siblings=core.siblings,
-        l3=shared.caches.get(number),
+        l3=cache.cpus if cache and cache.level == 3 else None,
+        l2=cache.cpus if cache and cache.level == 2 else None,
         kind=kind,
     )
 
@@ -191,8 +204,8 @@ def _read_core(reader: Reader, number: int, shared: _Shared) -> None:
     if number not in shared.packages:
         package = _siblings(reader, f"{base}/core_siblings", number)
         shared.packages.update((cpu, package) for cpu in {*package, *siblings})
-    if number not in shared.caches and (l3 := _l3(reader, number)):
-        shared.caches.update((cpu, l3) for cpu in l3)
+    if number not in shared.caches and (cache := _cache(reader, number)):
+        shared.caches.update((cpu, cache) for cpu in cache.cpus)
 
 
 def _siblings(reader: Reader, path: str, number: int) -> CpuSet:
@@ -201,10 +214,18 @@ def _siblings(reader: Reader, path: str, number: int) -> CpuSet:
     return found if found and number in found else CpuSet((number,))
 
 
-def _l3(reader: Reader, number: int) -> CpuSet | None:
+def _cache(reader: Reader, number: int) -> _Cache | None:
+    """The level 3 cache of a CPU, else its level 2 cache."""
     base = f"{_CPU}/cpu{number}/cache"
+    second = None
     for index in reversed(reader.list(base)):
-        if _word(reader.read_text(f"{base}/{index}/level")) == "3":
-            folder = f"{base}/{index}"
-            return read_cpus(reader, f"{folder}/shared_cpu_list", f"{folder}/shared_cpu_map")
-    return None
+        level = _word(reader.read_text(f"{base}/{index}/level"))
+        if level == "3":
+            return _shared_by(reader, f"{base}/{index}", 3)
+        second = index if level == "2" else second
+    return None if second is None else _shared_by(reader, f"{base}/{second}", 2)
+
+
+def _shared_by(reader: Reader, folder: str, level: int) -> _Cache | None:
+    cpus = read_cpus(reader, f"{folder}/shared_cpu_list", f"{folder}/shared_cpu_map")
+    return _Cache(level, cpus) if cpus else None

@@ -1,4 +1,4 @@
-"""Concrete CPU sets to write into a spec: NUMA-local, whole cores, one L3 where it is enough."""
+"""Concrete CPU sets to write into a spec: NUMA-local, whole cores, one cache where it is enough."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def suggest_pins(
     """A host CPU for each of ``count`` vCPUs, threads of a core side by side (as a guest with
     ``threads = 2`` counts them); () where ``usable`` has too few.
 
-    The nearest nodes come first; within the chosen ones, whole cores of one kind in as few L3
-    caches as possible; single threads of broken cores only when nothing else is left.
+    The nearest nodes come first; within the chosen ones, whole cores of one kind in as few
+    shared caches as possible; single threads of broken cores only when nothing else is left.
     """
     nodes = sorted(set(near))
     chosen: list[int] = []
@@ -69,7 +69,7 @@ def _few_caches(whole: list[CpuSet], count: int, state: CpuState) -> list[CpuSet
     rooms: dict[str, int] = {}
     for core in whole:
         cpu = index[min(core)]
-        groups.setdefault((cpu.kind, cpu.l3), []).append(core)
+        groups.setdefault((cpu.kind, cpu.cache), []).append(core)
         rooms[cpu.kind] = rooms.get(cpu.kind, 0) + len(core)
 
     def rank(key: tuple[str, CpuSet | None]) -> tuple[bool, int, str, bool, int, int]:

@@ -46,6 +46,17 @@ def test_one_cache_is_preferred_when_it_is_large_enough() -> None:
     assert suggest_pins(2, CpuSet(range(6)), [], cpus, memory) == (0, 1)
 
 
+def test_a_level_2_cache_counts_where_there_is_no_other() -> None:
+    files = machine(nodes=1, cores=4, threads=1)
+    for cpu in range(4):
+        del files[f"{CPU}/cpu{cpu}/cache/index3/level"]
+        files[f"{CPU}/cpu{cpu}/cache/index2/level"] = "2\n"
+        files[f"{CPU}/cpu{cpu}/cache/index2/shared_cpu_list"] = "1,3\n" if cpu % 2 else "0,2\n"
+    reader = MapReader(files)
+    cpus, memory = observe_cpus(reader), observe_memory(reader)
+    assert suggest_pins(2, CpuSet(range(4)), [0], cpus, memory) == (0, 2)
+
+
 def hybrid() -> tuple[CpuState, MemoryState]:
     """Four fast cores of two threads (0-3 with 4-7) and four slow ones (8-11) in one cache."""
     files = machine(nodes=1, cores=4, threads=2)

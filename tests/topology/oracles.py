@@ -16,13 +16,14 @@ Cpus = frozenset[int]
 @dataclass
 class Facts:
     """Comparable facts. Sets of sets: ids differ between programs, partitions do not.
-    None means that the oracle does not say."""
+    ``caches`` are the last ones of level 2 or 3. None means that the oracle does not say."""
 
     online: Cpus = frozenset()
     nodes: dict[int, Cpus] | None = None
     cores: frozenset[Cpus] | None = None
     sockets: frozenset[Cpus] | None = None
-    l3: frozenset[Cpus] | None = None
+    caches: frozenset[Cpus] | None = None
+    kinds: frozenset[Cpus] | None = None
     memory_kib: dict[int, int] | None = None
     pools: dict[int, int] | None = None
     distances: dict[tuple[int, int], int] | None = None
@@ -69,7 +70,12 @@ def hwloc_console(text: str) -> Facts:
         nodes={n: cpus for n, cpus in nodes.items() if n is not None},
         cores=_sets(o.cpus() for o, _ in objects if o.kind == "Core"),
         sockets=_sets(o.cpus() for o, _ in objects if o.kind == "Package"),
-        l3=_sets(o.cpus() for o, _ in objects if o.kind in ("L3Cache", "L3")),
+        caches=_last(
+            *(
+                [o.cpus() for o, _ in objects if o.kind in (f"L{level}Cache", f"L{level}")]
+                for level in (3, 2)
+            )
+        ),
     )
 
 
@@ -85,7 +91,10 @@ def hwloc_xml(text: str) -> Facts:
         nodes={n: _mask(e.attrib["cpuset"]) for n, e in nodes.items()},
         cores=_sets(_mask(e.attrib["cpuset"]) for e in by_kind["Core"]),
         sockets=_sets(_mask(e.attrib["cpuset"]) for e in by_kind["Package"]),
-        l3=_sets(_mask(e.attrib["cpuset"]) for e in by_kind["L3Cache"]),
+        caches=_last(
+            *([_mask(e.attrib["cpuset"]) for e in by_kind[f"L{level}Cache"]] for level in (3, 2))
+        ),
+        kinds=_kinds(tree),
         memory_kib={n: int(e.attrib.get("local_memory", 0)) // 1024 for n, e in nodes.items()},
         pools=_pools(list(nodes.values())),
         distances=_distances(tree),
@@ -94,6 +103,23 @@ def hwloc_xml(text: str) -> Facts:
 
 def _sets(sets: object) -> frozenset[Cpus]:
     return frozenset(s for s in sets if s)  # type: ignore[attr-defined]
+
+
+def _last(third: list[Cpus], second: list[Cpus]) -> frozenset[Cpus]:
+    """Level 2 counts for CPUs without a level 3 cache only."""
+    covered = frozenset().union(*third)
+    return _sets([*third, *(cache for cache in second if not cache & covered)])
+
+
+def _kinds(tree: ET.Element) -> frozenset[Cpus]:
+    """Kinds of cores, where there are several."""
+    found = _sets(_mask(e.attrib["cpuset"]) for e in tree.iter("cpukind"))
+    return found if len(found) > 1 else frozenset()
+
+
+def _caches(columns: dict[str, dict[str, Cpus]]) -> frozenset[Cpus] | None:
+    levels = [[*columns.get(name, {}).values()] for name in ("L3", "L2")]
+    return _last(*levels) if any(levels) else None
 
 
 def _mask(text: str) -> Cpus:
@@ -148,7 +174,7 @@ def lscpu(root: Path) -> Facts:
         nodes={int(k): v for k, v in columns["Node"].items()},
         cores=_sets(columns["Core"].values()),
         sockets=_sets(columns["Socket"].values()),
-        l3=_sets(columns["L3"].values()) if "L3" in columns else None,
+        caches=_caches(columns),
     )
 
 

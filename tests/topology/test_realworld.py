@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from backends.cpu import observe_cpus
+from backends.cpu import CpuState, observe_cpus
 from backends.memory import observe_memory
 from backends.reader import Reader, TreeReader
 from tests.topology.conftest import ROW
@@ -51,16 +51,18 @@ NOT_COMPARED: dict[tuple[str, str], tuple[str, ...]] = {
     ("2i386-2t-hugepagesizecount", "hwloc"): ("nodes", "memory_kib"),
     ("2ps3-2t", "hwloc"): ("nodes", "sockets"),  # and this dump knows no sockets
     # physical_package_id and core_siblings were made to contradict each other.
-    ("40intel64-4n10c+pci-conflicts", "hwloc"): ("sockets", "l3"),
-    ("40intel64-4n10c+pci-conflicts", "lscpu"): ("sockets", "l3"),
+    ("40intel64-4n10c+pci-conflicts", "hwloc"): ("sockets", "caches"),
+    ("40intel64-4n10c+pci-conflicts", "lscpu"): ("sockets", "caches"),
     # shared_cpu_list says otherwise than shared_cpu_map, which hwloc reads.
-    ("64fake-4n2s2ca2c2t", "hwloc"): ("l3",),
+    ("64fake-4n2s2ca2c2t", "hwloc"): ("caches",),
     # From CPUID, half of a Bulldozer module is a core; the kernel calls it a thread.
     ("64amd64-4p2n4ca2co", "hwloc"): ("cores",),
+    # Some cores share a level 2 cache and others have none: lscpu 2.38 counts one CPU of a pair.
+    ("8em64t-2s4c-asymcaches", "lscpu"): ("caches",),
     # lscpu leaves the one big core out of the cache that all five share.
-    ("5intel64-hybrid-lakefield", "lscpu"): ("l3",),
+    ("5intel64-hybrid-lakefield", "lscpu"): ("caches",),
     # lscpu 2.38 folds cores of different clusters into one.
-    ("nvidia-dgx-gb10", "lscpu"): ("cores", "sockets", "l3"),
+    ("nvidia-dgx-gb10", "lscpu"): ("cores", "sockets", "caches"),
 }
 
 
@@ -111,11 +113,17 @@ def ours(reader: Reader) -> Facts:
         nodes={n.number: frozenset(n.cpus) & frozenset(cpus.online) for n in memory.nodes},
         cores=frozenset(frozenset(c.siblings) for c in cpus.cpus),
         sockets=frozenset(frozenset(c.package) for c in cpus.cpus),
-        l3=frozenset(frozenset(c.l3) for c in cpus.cpus if c.l3),
+        caches=frozenset(frozenset(c.cache) for c in cpus.cpus if c.cache),
+        kinds=_by_kind(cpus),
         memory_kib={n.number: n.total_kib for n in memory.nodes},
         pools={p.size_kib: p.total for p in memory.pools if p.total},
         distances={(n.number, to): d for n in memory.nodes for to, d in n.distances},
     )
+
+
+def _by_kind(cpus: CpuState) -> frozenset[frozenset[int]]:
+    kinds = {c.kind for c in cpus.cpus if c.kind}
+    return frozenset(frozenset(c.number for c in cpus.cpus if c.kind == kind) for kind in kinds)
 
 
 def _compare(machine: str, oracle: str, said: Facts, found: Facts) -> str:
