@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -124,6 +125,16 @@ class Guest:
         for job in (self.setup.share / "jobs").glob("*.sh"):
             job.unlink()  # not begun before the cut: must not run after it
         return self.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop QEMU itself for a block: its disk is then what a power cut at that moment leaves."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def remove(self) -> None:
         """Delete its folder: disk, console log and all."""
