@@ -89,8 +89,8 @@ class Host:
         mounted there (the real /sys, by an installer) is this machine."""
         try:
             return os.stat(self.locate(path)).st_dev == os.stat(self.root).st_dev
-        except OSError:
-            return False
+        except FileNotFoundError:
+            return True
 
     # -- reading
 

@@ -10,8 +10,8 @@ from specs.record import Record
 from specs.values import CpuSet
 
 HUGEPAGES = "/sys/kernel/mm/hugepages"
-_POOL = re.compile(r"hugepages-(\d+)kB\Z")
-_FIELD = re.compile(r"(?:Node \d+ )?(\w+(?:\(\w+\))?):\s+(\d+)")
+_POOL = re.compile(r"hugepages-(\d{1,18})kB\Z")
+_FIELD = re.compile(r"(?:Node \d+ )?(\w+(?:\(\w+\))?):\s+(\d{1,18})\b")
 # What a node's meminfo has in place of MemAvailable (mm/show_mem.c, si_mem_available).
 _RECLAIMABLE = ("Active(file)", "Inactive(file)", "SReclaimable")
 _UNITS = {"K": 1, "M": 1024, "G": 1024 * 1024, "T": 1024 * 1024 * 1024}
@@ -178,7 +178,7 @@ def parse_mounts(text: str, default_kib: int | None) -> tuple[HugetlbMount, ...]
 
 def _page_size(options: str) -> int | None:
     for option in options.split(","):
-        match = re.fullmatch(r"pagesize=(\d+)([KMGT]?)", option, re.IGNORECASE)
+        match = re.fullmatch(r"pagesize=(\d{1,18})([KMGT]?)", option, re.IGNORECASE)
         if match:
             unit = match.group(2).upper()
             number = int(match.group(1))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from backends.formats import json_text
 from backends.pci import PciState
 from backends.reader import Reader
 from specs.record import Record
@@ -44,25 +44,27 @@ def observe_vf_settings(reader: Reader, pci: PciState) -> Settings:
 def parse_links(text: str) -> dict[str, dict[int, VfSettings]]:
     """From ``ip -json link show``."""
     try:
-        links = json.loads(text)
+        links = json_text.loads(text)
     except ValueError:
         return {}
     found = {}
     for link in links if isinstance(links, list) else []:
         infos = link.get("vfinfo_list") if isinstance(link, dict) else None
         if isinstance(infos, list):
-            items = [info for info in infos if isinstance(info, dict) and "vf" in info]
-            found[str(link.get("ifname"))] = {int(i["vf"]): _settings(i) for i in items}
+            items = [i for i in infos if isinstance(i, dict) and isinstance(i.get("vf"), int)]
+            found[str(link.get("ifname"))] = {i["vf"]: _settings(i) for i in items}
     return found
 
 
 def _settings(info: Mapping[str, Any]) -> VfSettings:
     # "mac" in iproute2 before 5.1, "address" since.
     mac = info.get("address", info.get("mac"))
-    vlans = info.get("vlan_list") or [{}]
+    vlans = info.get("vlan_list")
+    first = vlans[0] if isinstance(vlans, list) and vlans else {}
+    vlan = first.get("vlan", 0) if isinstance(first, dict) else 0
     return VfSettings(
         mac=None if mac is None else str(mac).lower(),
-        vlan=int(vlans[0].get("vlan", 0)),
+        vlan=vlan if isinstance(vlan, int) else 0,
         trust=_flag(info.get("trust")),
         spoofchk=_flag(info.get("spoofchk")),
     )

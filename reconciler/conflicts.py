@@ -14,9 +14,8 @@ from backends.steps import (
     Step,
     WriteAttribute,
     WriteFile,
-    step_from_json,
 )
-from reconciler.history import RunRecord
+from reconciler.history import RunRecord, undo_of
 from reconciler.journal import digest_of, file_facts, left_by
 from reconciler.model import Finding, refuse
 from reconciler.observe import HostState
@@ -65,7 +64,7 @@ def _edited(host: Host, record: RunRecord) -> Iterator[str]:
     before: dict[str, Mapping[str, Any]] = {}
     left: dict[str, Mapping[str, Any]] = {}
     for event in record.standing("step"):
-        for undo in map(step_from_json, event["undo"]):
+        for undo in undo_of(record, event):
             if isinstance(undo, (WriteFile, RemoveFile)):
                 before.setdefault(undo.path, _facts(undo))
         if "path" in event:
@@ -97,7 +96,7 @@ def _redefined(host: Host, record: RunRecord) -> Iterator[Finding]:
 def _attributes(record: RunRecord) -> Iterator[tuple[str, str]]:
     """What attributes held before the run: the first undo of each is the last to be done."""
     for event in reversed(record.standing("step")):
-        for undo in map(step_from_json, event["undo"]):
+        for undo in undo_of(record, event):
             if isinstance(undo, WriteAttribute):
                 yield undo.path, undo.value
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from backends.formats import json_text
 from backends.reader import Reader
 from backends.steps import Step, step_from_json
 from reconciler.model import Claim
@@ -56,22 +56,8 @@ class RunRecord(Record):
 
     def undo_steps(self, but: str = "") -> list[tuple[Step, ...]]:
         """What undoes each performed step, in the order in which they were performed; those of
-        the change ``but`` are left out.
-
-        Raises ReconcileError on steps that this version does not know.
-        """
-        try:
-            return [
-                tuple(step_from_json(u) for u in e["undo"])
-                for e in self.standing("step")
-                if e["change"] != but
-            ]
-        except (KeyError, ValueError, TypeError, AttributeError) as e:
-            raise ReconcileError(
-                f"this is not a journal that this version understands ({e!r})",
-                where=f"{RUNS}/{self.run}/journal.jsonl",
-                hint="use the version of reconcile that wrote it (its plan.json names it)",
-            ) from e
+        the change ``but`` are left out. Raises ReconcileError, see ``undo_of``."""
+        return [undo_of(self, e) for e in self.standing("step") if e["change"] != but]
 
     def still_owns(self, owned: Owned) -> bool:
         """Whether anything that this run claimed is owned to this day."""
@@ -90,6 +76,18 @@ class RunRecord(Record):
             e["change"] for e in self.events if e["event"] in ("verified", "failed", "undone")
         }
         return next((c for c in reversed(started) if c not in closed), None)
+
+
+def undo_of(record: RunRecord, event: Mapping[str, Any]) -> tuple[Step, ...]:
+    """The steps that undo a step. Raises ReconcileError on any that this version does not know."""
+    try:
+        return tuple(step_from_json(undo) for undo in event["undo"])
+    except (KeyError, ValueError, TypeError, AttributeError) as e:
+        raise ReconcileError(
+            f"this is not a journal that this version understands ({e!r})",
+            where=f"{RUNS}/{record.run}/journal.jsonl",
+            hint="use the version of reconcile that wrote it (its plan.json names it)",
+        ) from e
 
 
 def runs(reader: Reader) -> Iterator[RunRecord]:
@@ -111,7 +109,7 @@ def events(text: str) -> tuple[Mapping[str, Any], ...]:
 
 def _event(line: str) -> Mapping[str, Any] | None:
     try:
-        event = json.loads(line)
+        event = json_text.loads(line)
     except (ValueError, RecursionError):
         return None
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):

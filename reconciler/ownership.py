@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from backends.bootloader.state import OwnedFile
+from backends.formats import json_text
 from backends.reader import Reader
 from reconciler.model import Claim
 from specs.errors import ReconcileError
@@ -68,7 +69,7 @@ def read(reader: Reader) -> Owned:
     if text is None:
         return Owned()
     try:
-        data = json.loads(text)
+        data = json_text.loads(text)
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']!r}")
         return Owned({str(k): dict(v) for k, v in data["owned"].items()})

@@ -14,6 +14,7 @@ from specs.errors import ReconcileError
 
 SIGNATURE = "# GRUB Environment Block\n"
 _LINE = re.compile(r"(?:[^\\\n]|\\.)*\n?", re.DOTALL)
+_ENDED = re.compile(r"(?:[^\\\n]|\\.)*\n", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -75,7 +76,7 @@ def _unpadded(body: str) -> str:
 def _padded(raw: str, lines: list[str]) -> str:
     tail = _tail(raw)
     content = SIGNATURE + "".join(lines)
-    if not content.endswith("\n"):
+    if not all(map(_ENDED.fullmatch, lines)):  # what follows would be part of it
         raise GrubEnvError("the last variable in the environment block has no end")
     room = len(raw) - len(tail) - len(content)
     if room < 0:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from backends.formats import cmdline
+from backends.formats import cmdline, json_text
 from specs.errors import ReconcileError
 
 
@@ -49,7 +49,7 @@ def as_saved(text: str) -> str:
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
-        data = json.loads(text)
+        data = json_text.loads(text)
     except ValueError as e:
         raise KernelstubError(f"it is not JSON: {e}") from e
     if not isinstance(data, dict):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from backends.formats import json_text
 from specs.record import Record
 
 _UP = 0x1  # RTF_UP, include/uapi/linux/route.h
@@ -93,7 +93,8 @@ def parse_addr_json(text: str) -> tuple[tuple[str, Address], ...]:
     """``ip -json address``: (interface, address) of every global address."""
     out = []
     for item in _items(text):
-        for info in item.get("addr_info", ()):
+        infos = item.get("addr_info", ())
+        for info in (i for i in infos if isinstance(i, dict)) if isinstance(infos, list) else ():
             address = parse_address(str(info.get("local", "")))
             if address is not None and info.get("scope") == "global":
                 out.append((str(item.get("ifname", "")), address))
@@ -179,7 +180,7 @@ def parse_address(text: str) -> Address | None:
 
 def _items(text: str) -> list[dict[str, Any]]:
     try:
-        data = json.loads(text)
+        data = json_text.loads(text)
     except ValueError:
         return []
     return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []

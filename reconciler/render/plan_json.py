@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from backends.formats import json_text
 from backends.steps import step_from_json
 from reconciler import __version__
 from reconciler.apply import Outcome, result_fields
@@ -66,7 +67,7 @@ def dumps(data: Mapping[str, Any]) -> str:
 def from_json(text: str, where: str) -> Plan:
     """A saved plan. Raises PlanError on anything that this version did not write."""
     try:
-        data = json.loads(text)
+        data = json_text.loads(text)
         if data["format_version"] != FORMAT_VERSION:
             raise ValueError(f"format_version {data['format_version']!r}")
         return _plan(data)

@@ -67,8 +67,9 @@ class SimHost(Host):
         name, number, pairs = argv[4], int(argv[6]), argv[7:]
         info = self.vf_settings.setdefault(name, {}).setdefault(number, {})
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
+            number = int(value) if value.isdecimal() else 0
             flag = value == "on" if key in ("trust", "spoofchk") else value
-            as_shown = {"mac": ("address", value), "vlan": ("vlan_list", [{"vlan": value}])}
+            as_shown = {"mac": ("address", value), "vlan": ("vlan_list", [{"vlan": number}])}
             shown, content = as_shown.get(key, (key, flag))
             info[shown] = content
 

@@ -6,12 +6,14 @@ aliases, units, the expanded machine type) is no difference.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backends.formats.domain_xml import base, card, devices, guest, iothreads, tree, units
 from backends.formats.domain_xml.base import Property
+from backends.formats.domain_xml.tree import DomainXmlError
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -87,12 +89,22 @@ def complete(domain: _Element, wanted: Mapping[str, str]) -> dict[str, str]:
 def differences(domain: _Element, wanted: Mapping[str, str]) -> list[Difference]:
     """The properties that are not as wanted, in the order of ``wanted``."""
     found = []
-    for key, value in complete(domain, wanted).items():
-        family, item = split(key)
-        handler = PROPERTIES[family]
-        if not handler.same(domain, item, value):
-            found.append(Difference(key, handler.read(domain, item), value))
+    with _understood():
+        for key, value in complete(domain, wanted).items():
+            family, item = split(key)
+            handler = PROPERTIES[family]
+            if not handler.same(domain, item, value):
+                found.append(Difference(key, handler.read(domain, item), value))
     return found
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """A number that is none (libvirt takes none of those either) is no bug of ours."""
+    try:
+        yield
+    except ValueError as e:
+        raise DomainXmlError(f"a value in this definition is not understood: {e}") from e
 
 
 def declares(wanted: Collection[str], key: str) -> bool:
@@ -104,16 +116,18 @@ def declares(wanted: Collection[str], key: str) -> bool:
 def has(domain: _Element, key: str, value: str) -> bool:
     """Whether a property has a value, in whatever notation."""
     family, item = split(key)
-    return PROPERTIES[family].same(domain, item, value)
+    with _understood():
+        return PROPERTIES[family].same(domain, item, value)
 
 
 def read(xml: str | _Element, keys: Iterable[str]) -> dict[str, str | None]:
     """The normalised values of some properties. Raises DomainXmlError."""
     domain = tree.parse(xml) if isinstance(xml, str) else xml
     values = {}
-    for key in keys:
-        family, item = split(key)
-        values[key] = PROPERTIES[family].read(domain, item)
+    with _understood():
+        for key in keys:
+            family, item = split(key)
+            values[key] = PROPERTIES[family].read(domain, item)
     return values
 
 
@@ -142,9 +156,10 @@ def restore(xml: str, before: str, keys: Iterable[str]) -> str:
     free again. Raises DomainXmlError.
     """
     domain, old = tree.parse(xml), tree.parse(before)
-    for key in keys:
-        family, item = split(key)
-        PROPERTIES[family].restore(domain, old, item)
+    with _understood():
+        for key in keys:
+            family, item = split(key)
+            PROPERTIES[family].restore(domain, old, item)
     _drop_free_controllers(domain, old)
     _free_taken_addresses(domain)
     return tree.serialise(domain)

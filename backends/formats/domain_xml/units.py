@@ -35,6 +35,7 @@ _BYTES = {
 }
 
 _LARGEST_KIB = 1 << 53  # 2**63 bytes, as specs.values has it
+_DIGITS = 20  # of a number that libvirt's unsigned long long holds
 
 
 def kib(number: str, unit: str | None) -> int | None:
@@ -43,8 +44,8 @@ def kib(number: str, unit: str | None) -> int | None:
     digits = number.strip()
     if factor is None or not (digits.isascii() and digits.isdigit()):
         return None
-    size = -(-int(digits) * factor // 1024)
-    return size if size <= _LARGEST_KIB else None
+    size = -(-int(digits[:_DIGITS]) * factor // 1024)
+    return size if len(digits) <= _DIGITS and size <= _LARGEST_KIB else None
 
 
 def size_text(size_kib: int) -> str:

@@ -1,0 +1,1 @@
+"""Whatever is put before a parser: an answer or an error, never a crash."""
