@@ -81,8 +81,9 @@ def load(path: str) -> tuple[CaptureReader, str]:
             raise ValueError(f"format {data['format']!r} {data['format_version']!r}")
         return CaptureReader(dict(data["nodes"]), list(data["programs"])), str(data["libvirt_uri"])
     except (KeyError, TypeError, ValueError) as e:
+        why = f"it has no {e}" if isinstance(e, KeyError) else str(e)
         raise CaptureError(
-            f"this is not a capture that this version reads ({type(e).__name__}: {e})",
+            f"this is not a capture that this version reads: {why}",
             where=path,
             hint="take a new one: reconcile --capture FILE",
         ) from e

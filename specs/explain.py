@@ -109,6 +109,9 @@ def _missing(loc: Loc) -> Explained:
             loc, f"{quoted(str(loc[-1]))} is missing", f"add {loc[-1]} = {only[0]}", True
         )
     about = (getattr(field, "description", "") or "").partition(". ")[0].rstrip(".")
+    example = next((found for found in getattr(field, "examples", None) or () if found), None)
+    if isinstance(example, (str, int)):
+        about = f"add one, such as {loc[-1]} = {_shown(example)}: {about[:1].lower()}{about[1:]}"
     return Explained(loc, f"{quoted(str(loc[-1]))} is missing", about, at_key=True)
 
 

@@ -44,6 +44,8 @@ class PciAddress(Record, Value, order=True):
 def _address_reason(text: str) -> str:
     """Which part of a text that looks like an address is wrong."""
     match = re.fullmatch(r"(?:([0-9a-f]+):)?([0-9a-f]+):([0-9a-f]+)\.([0-9a-f]+)", text, re.I)
+    if match is None and re.fullmatch(_ADDRESS, f"{text}.0"):
+        return f"has no function: write {text}.0"
     if match is None:
         return ""
     domain, bus, slot, _ = (part or "" for part in match.groups())
@@ -71,7 +73,9 @@ class PciId(Record, Value):
         """From ``vvvv:dddd``, any case."""
         match = re.fullmatch(_ID, text)
         if match is None:
-            raise cls.refuse(text)
+            plain = re.sub(r"0x", "", text, flags=re.IGNORECASE)
+            written = re.fullmatch(_ID, plain) is not None
+            raise cls.refuse(text, f"has 0x in it: write {plain}" if written else "")
         return cls(int(match[1], 16), int(match[2], 16))
 
     def __str__(self) -> str:
