@@ -40,7 +40,9 @@ def build(ctx: Context, *, spec_digest: str) -> Plan:
         findings=_sorted(findings),
         unchanged=tuple(u for r in results for u in r.unchanged),
         spec_content=ctx.spec.model_dump(mode="json", exclude_unset=True, by_alias=True),
-        documents={path: text.decode("utf-8", "replace") for path, text in ctx.documents.items()},
+        documents={
+            path: text.decode("utf-8", "surrogateescape") for path, text in ctx.documents.items()
+        },
         base_dir=ctx.base_dir,
         observed=ctx.state,
         names={str(f.address): ctx.state.names.name(f.vendor, f.device) for f in ctx.state.pci},

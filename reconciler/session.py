@@ -76,7 +76,10 @@ class Session(Record):
             spec_path=plan.spec_path,
             spec_digest=plan.spec_digest,
             base_dir=plan.base_dir,
-            documents={name: text.encode() for name, text in plan.documents.items()},
+            documents={
+                name: text.encode("utf-8", "surrogateescape")
+                for name, text in plan.documents.items()
+            },
             source=source,
             files=(path,),
         )

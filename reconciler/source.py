@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import TYPE_CHECKING
 
 from backends.host import NO_LIBVIRT, Host
 from backends.reader import Reader, TreeReader
 from backends.ssh import ssh_connection
 from specs.record import Record
+
+if TYPE_CHECKING:
+    from reconciler.observe import HostState
 
 DEFAULT_URI = "qemu:///system"
 
@@ -23,6 +27,18 @@ class Source(Record):
     host: Host | None
     libvirt_uri: str
     ssh_connection: str | None = None
+
+    def look(self) -> HostState:
+        """Everything that a plan of any spec depends on. Raises NeedsRoot."""
+        from reconciler.observe import observe
+        from reconciler.resources import own_paths
+
+        return observe(
+            self.reader,
+            own_paths(),
+            libvirt_uri=self.libvirt_uri,
+            ssh_connection=self.ssh_connection,
+        )
 
 
 def source(args: argparse.Namespace) -> Source:

@@ -190,11 +190,27 @@ def test_a_stale_plan_is_refused_and_says_what_changed(
     saved = tmp_path / "plan.json"
     assert run("--plan", spec, "--root", root, "--out", saved).code == 0
     (root / "etc/default/grub").write_text('GRUB_CMDLINE_LINUX_DEFAULT="quiet splash"\n')
+    ran = run("--apply", saved, "--root", root, "--format", "json")
+    assert ran.code == 3
+    finding = json.loads(ran.out)["findings"][0]
+    assert (finding["severity"], finding["code"]) == ("refuse", "stale-plan")
+    assert "splash" in finding["message"]
+    assert not (root / "var/lib/reconcile/runs").exists()
+
+
+def test_an_edited_plan_is_refused(root: Path, spec: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "plan.json"
+    assert run("--plan", spec, "--root", root, "--out", saved).code == 0
+    plan = json.loads(saved.read_text())
+    plan["changes"][0]["steps"].append(
+        {"do": "write", "path": "/etc/cron.d/x", "mode": "0644", "content": "* * * * * root x\n"}
+    )
+    saved.write_text(json.dumps(plan))
     ran = run("--apply", saved, "--root", root)
     assert ran.code == 3
-    assert "stale-plan" in ran.err
-    assert "splash" in ran.err
-    assert not (root / "var/lib/reconcile/runs").exists()
+    assert "stale-plan" in ran.out
+    assert "it was edited" in " ".join(ran.out.split())
+    assert not (root / "etc/cron.d").exists()
 
 
 @pytest.mark.parametrize("text", ["{}", '{"format_version": 2}', '{"format_version": 1}', "{"])

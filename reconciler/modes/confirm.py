@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 
-from backends import lock
 from backends.bootloader.detect import running_arguments
 from backends.bootloader.trial.arguments import running_mark
 from backends.host import Host
-from backends.package_managers import none_at_work
 from reconciler import ownership
-from reconciler.apply_mode import carry_out, print_refused, report
+from reconciler.apply import Outcome
+from reconciler.git import commit_of
 from reconciler.history import runs
 from reconciler.model import Change, Plan
-from reconciler.recover import recover
+from reconciler.modes.carry_out import carry_out, taken
+from reconciler.modes.output import refused, report
+from reconciler.modes.target import to_change
+from reconciler.render.messages import say
 from reconciler.resources.files import BOOT_GROUP
 from reconciler.session import Session
 from reconciler.source import Source
@@ -41,31 +42,35 @@ class Unmet(ReconcileError):
     """The trial's checks did not pass in time."""
 
 
-def confirm(args: argparse.Namespace, source: Source) -> int:
+def run(args: argparse.Namespace) -> int:
     """Confirm the trial that is running; returns the exit code. Raises ReconcileError."""
-    host = source.host
-    assert host is not None
+    found, host = to_change(args)
     there = _running(host)
     if there is None:
         if not args.quiet:
-            sys.stderr.write("this trial boot is confirmed already\n")
+            say("this trial boot is confirmed already")
         return 0
-    session = session_of(there, source)
+    session = session_of(there, found)
     if args.checked:
         minutes = session.spec.boot.trial_minutes
         wait(session, there, host, args, patience=minutes * 60.0 or _PATIENCE)
-    with lock.hold(host):
-        none_at_work(host)
-        recover(host, quiet=args.quiet)
+    with taken(host, args):
         _same_trial(session.plan())
         session = replace(session, confirming=True)
         plan = _only(session.plan(), lambda c: c.group == BOOT_GROUP or c.id == ID)
         if plan.refusals(strict=args.strict):
-            print_refused(plan, args)
-            return 3
-        outcome = carry_out(host, session, plan, args, confirms=there.ident)
+            return refused(plan, args)
+        outcome = _carry_out(session, plan, host, args, confirms=there.ident)
         after = replace(session, confirming=False).plan()
     return report(plan, outcome, after, args)
+
+
+def _carry_out(
+    session: Session, plan: Plan, host: Host, args: argparse.Namespace, **facts: str
+) -> Outcome:
+    facts |= {"digest": plan.spec_digest}
+    commit = commit_of(plan.spec_path)
+    return carry_out(host, plan, args, session.observe(), session.plan, commit=commit, **facts)
 
 
 def session_of(there: Armed, source: Source) -> Session:
@@ -94,7 +99,7 @@ def wait(
     told: list[str] = []
     while problems := look(session, there, host, args):
         if problems != told and not args.quiet:
-            sys.stderr.writelines(f"not yet: {problem}\n" for problem in problems)
+            say("\n".join(f"not yet: {problem}" for problem in problems))
         told = problems
         if time.monotonic() + pause > end:
             hint = "to keep the trial all the same: reconcile --confirm"
@@ -107,10 +112,9 @@ def look(session: Session, there: Armed, host: Host, args: argparse.Namespace) -
     plan = _only(session.plan(), _now)
     if plan.changes and not plan.refusals(strict=False):
         try:
-            with lock.hold(host):
-                recover(host, quiet=args.quiet)
+            with taken(host, args):
                 plan = _only(session.plan(), _now)
-                carry_out(host, session, plan, args)
+                _carry_out(session, plan, host, args)
         except ReconcileError as e:  # another run holds the lock: look again later
             return [e.message]
         plan = _only(session.plan(), _now)

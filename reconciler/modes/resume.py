@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from backends.host import Host
-from reconciler.apply_mode import apply
 from reconciler.left import Left, forget, left, write
 from reconciler.model import Effective
+from reconciler.render.messages import say
 from reconciler.session import Session
 from reconciler.source import Source
 from specs.errors import ReconcileError
@@ -27,17 +26,16 @@ class OtherSpec(ReconcileError):
     exit_code = 3
 
 
-def resume(args: argparse.Namespace, source: Source) -> int:
-    """Go on; returns the exit code. Raises ReconcileError."""
-    host = source.host
-    assert host is not None
+def begin(args: argparse.Namespace, found: Source, host: Host) -> Session | None:
+    """What to go on with, counted as a try; None: nothing. Raises ReconcileError."""
     what = left(host.reader)
-    if what is None:
-        return _nothing(args, "nothing was left for this boot")
-    if what.boot_id == _boot(host):
-        return _nothing(args, "what was left waits for a reboot, which has not come yet")
+    if what is None or what.boot_id == _boot(host):
+        waits = "what was left waits for a reboot, which has not come yet"
+        if not args.quiet:
+            say(waits if what else "nothing was left for this boot")
+        return None
     _count(host, what)
-    session = Session.open(what.spec, source)
+    session = Session.open(what.spec, found)
     if session.spec_digest != what.digest:
         forget(host)
         raise OtherSpec(
@@ -45,17 +43,13 @@ def resume(args: argparse.Namespace, source: Source) -> int:
             where=what.spec,
             hint="look at what it would do (--plan), and apply it",
         )
-    args.yes = True
-    code = apply(args, what.spec, source)
+    return session
+
+
+def end(host: Host, session: Session, code: int) -> None:
+    """After the apply: nothing is left where it ended well and nothing waits any more."""
     if code == 0 and not _waits(session):
         forget(host)
-    return code
-
-
-def _nothing(args: argparse.Namespace, why: str) -> int:
-    if not args.quiet:
-        sys.stderr.write(f"{why}\n")
-    return 0
 
 
 def _count(host: Host, what: Left) -> None:

@@ -1,0 +1,28 @@
+"""--capture: everything that a plan reads from this host, in one file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from backends.files import replace
+from backends.reader import RecordingReader
+from reconciler import capture
+from reconciler.render.messages import say
+from reconciler.source import source
+from specs.errors import ReconcileError
+
+
+def run(args: argparse.Namespace) -> int:
+    """Record; returns the exit code. Raises ReconcileError."""
+    found = source(args)
+    recorder = RecordingReader(found.reader)
+    content = capture.take(recorder, found.libvirt_uri, found.ssh_connection)
+    target = args.operands[0]
+    try:
+        replace(os.path.abspath(target), content, 0o600)
+    except OSError as e:
+        raise ReconcileError(f"cannot write the capture: {e.strerror}", where=target) from e
+    if not args.quiet:
+        say(f"{len(recorder.nodes)} paths recorded in {target}")
+    return 0

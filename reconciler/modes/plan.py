@@ -1,0 +1,54 @@
+"""--plan: what --apply would do."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from reconciler.model import Plan
+from reconciler.modes.output import plan_exit_code, show
+from reconciler.modes.target import spec_path
+from reconciler.session import Session
+from reconciler.source import source
+from specs.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconciler.observe import HostState
+    from specs.spec import HostSpec
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan, print, and save where --out says; returns the exit code. Raises ReconcileError."""
+    session = Session.open(spec_path(args), source(args))
+    state = session.observe()
+    plan = session.plan(state=state)
+    if args.out is not None:
+        _save(args.out, plan)
+    if args.format == "html":
+        sys.stdout.write(_picture(plan, state, session.spec))
+    else:
+        show(plan, args)
+    return plan_exit_code(plan, args)
+
+
+def _save(path: str, plan: Plan) -> None:
+    from backends.files import replace
+    from reconciler.digest import plain
+    from reconciler.render.plan_json import dumps, to_json
+
+    content = {**to_json(plan), "observed": plain(plan.observed)}
+    try:
+        replace(os.path.abspath(path), dumps(content).encode(), 0o600)
+    except OSError as e:
+        raise ReconcileError(f"cannot save the plan: {e.strerror}", where=path) from e
+
+
+def _picture(plan: Plan, state: HostState, spec: HostSpec) -> str:
+    from reconciler.inspection import inspect
+    from reconciler.inspection.after import after
+    from reconciler.render.html.plan_page import page
+
+    found = inspect(state)
+    return page(plan, found, after(found, plan, spec))
