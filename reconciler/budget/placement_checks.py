@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from backends.hugepage_writers import Writer
 from backends.irq import Irqbalance
-from backends.systemd import SystemdState
+from backends.systemd import HOST_UNITS, SystemdState
 from reconciler.budget.sets import CpuSets
 from reconciler.budget.words import cpus
 from reconciler.model import Finding, warn
 from specs.cpu import Cpu as CpuTable
 from specs.hugepages import Hugepages
 from specs.values import CpuSet
+
+#: Our drop-ins; systemd reads all of a unit in the order of their names.
+DROP_IN = "reconcile.conf"
 
 
 def slice_findings(
@@ -23,6 +26,8 @@ def slice_findings(
         message = "AllowedCPUs= does nothing here: cgroup v2 with the cpuset controller is needed"
         hint = "boot with systemd.unified_cgroup_hierarchy=1, or take slices out"
         yield warn("slices-unsupported", "cpu.slices", message, hint)
+    for unit in HOST_UNITS if table.slices else ():
+        yield from _added(unit, sets.reserved, systemd)
     for setting in systemd.manager_affinity:
         if sets.isolated and setting.cpus & sets.isolated:
             both = setting.cpus & sets.isolated
@@ -36,6 +41,18 @@ def slice_findings(
         files = ", ".join(f.path for f in machine.files)
         message = f"machine.slice is kept off {cpus(out)}, which VMs are pinned to ({files})"
         yield warn("machine-slice-conflict", "cpu", message, "take AllowedCPUs= out there")
+
+
+def _added(unit: str, reserved: CpuSet, systemd: SystemdState) -> Iterator[Finding]:
+    """A drop-in that is read after ours adds its CPUs to the list (systemd.resource-control(5))."""
+    found = systemd.slice(unit)
+    for setting in found.files if found else ():
+        later = setting.path.rpartition("/")[2] > DROP_IN
+        if later and (more := setting.cpus - reserved):
+            message = f"{setting.path} lets {unit} run on {cpus(more)} besides"
+            yield warn(
+                "cpu-affinity-conflict", "cpu.slices", message, "take AllowedCPUs= out there"
+            )
 
 
 def irqbalance_findings(

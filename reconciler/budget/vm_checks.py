@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reconciler.budget.board import Advice, Board
+from reconciler.budget.cpu_demand import cpu_demand_findings
 from reconciler.budget.demand import VmDemand
 from reconciler.budget.locality import locality_findings
 from reconciler.budget.overlaps import overlap_findings
@@ -25,6 +26,7 @@ def vm_findings(vms: Sequence[VmDemand], board: Board) -> Iterator[Finding]:
         yield from _adrift(vm, board, advice)
         yield from locality_findings(vm, board, advice)
     yield from overlap_findings(vms, board, advice)
+    yield from cpu_demand_findings(vms, board)
 
 
 def _range(vm: VmDemand, board: Board) -> Iterator[Finding]:

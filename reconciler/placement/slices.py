@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from backends.steps import Run, Step, WriteAttribute
 from backends.systemd import CGROUPS, HOST_UNITS, SystemdState
+from reconciler.budget.placement_checks import DROP_IN
 from reconciler.budget.sets import cpu_sets
 from reconciler.model import Change, Unchanged
 from reconciler.placement.bundle import Bundle, ours, plan_bundle
 from reconciler.resources.base import Context, Result
 from specs.values import CpuSet
 
-_FILES = {unit: f"/etc/systemd/system/{unit}.d/reconcile.conf" for unit in HOST_UNITS}
+_FILES = {unit: f"/etc/systemd/system/{unit}.d/{DROP_IN}" for unit in HOST_UNITS}
 PATHS = tuple(_FILES.values())
 ID = "affinity:slices"
 

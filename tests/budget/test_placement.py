@@ -74,3 +74,22 @@ def test_irqbalance_that_is_told_of_other_cpus_only() -> None:
         assert not list(irqbalance_findings(table, sets, quiet))
     ours = cpu_table(isolated="2-3", irq_affinity=True)
     assert not list(irqbalance_findings(ours, sets, told))
+
+
+def test_a_drop_in_that_is_read_after_ours_adds_its_cpus() -> None:
+    place = "/etc/systemd/system/system.slice.d"
+    files = {
+        "/run/systemd/system/x": "",
+        "/sys/fs/cgroup/cgroup.controllers": "cpuset\n",
+        f"{place}/50-before.conf": "[Slice]\nAllowedCPUs=7\n",
+        f"{place}/reconcile.conf": "[Slice]\nAllowedCPUs=\nAllowedCPUs=0-1\n",
+        f"{place}/zz-after.conf": "[Slice]\nAllowedCPUs=1-2\n",
+    }
+    systemd = observe_systemd(MapReader(files))
+    cpus, _ = host()
+    table = cpu_table(isolated="2-7", reserved="0-1", slices=True)
+    (finding,) = slice_findings(table, cpu_sets(table, cpus), systemd, CpuSet())
+    assert codes([finding]) == ["warn cpu-affinity-conflict cpu.slices"]
+    assert finding.message == f"{place}/zz-after.conf lets system.slice run on CPU 2 besides"
+    plain = cpu_table(isolated="2-7", reserved="0-1")
+    assert not list(slice_findings(plain, cpu_sets(plain, cpus), systemd, CpuSet()))

@@ -24,8 +24,13 @@ from tests.topology.maps import CPU, MapReader, machine
 ISOLATED, RESERVED = "2-7,10-15", "0-1,8-9"
 
 
+UNUSED = "isolated-unused"
+
+
 def found(*vms: Vm, isolated: str = ISOLATED, **nodes: int) -> list[Finding]:
-    return list(vm_findings(asked(*vms, **nodes), board(isolated, RESERVED if isolated else "")))
+    """Findings about pins, but for isolated CPUs without a VM."""
+    here = board(isolated, RESERVED if isolated else "")
+    return [f for f in vm_findings(asked(*vms, **nodes), here) if f.code != UNUSED]
 
 
 def test_good_pins_have_no_findings() -> None:
@@ -77,7 +82,8 @@ def test_floating_over_a_set_is_no_overlap_but_nothing_balances_there() -> None:
     )
     assert finding.hint == 'write vcpupin = ["2", "10"]'
     balanced = replace(board(ISOLATED, RESERVED), balanced=True)
-    assert list(vm_findings(asked(vm("a", ["2-3,10-11", "2-3,10-11"])), balanced)) == []
+    floating = vm_findings(asked(vm("a", ["2-3,10-11", "2-3,10-11"])), balanced)
+    assert codes(floating) == ["note isolated-unused cpu.isolated"]
 
 
 def test_qemu_of_one_vm_among_the_vcpus_of_another() -> None:
@@ -119,6 +125,37 @@ def test_what_several_vms_are_advised_can_be_written_down_together() -> None:
         'write vcpupin = ["6", "14", "7", "15"]',
         "",
     ]
+
+
+def test_more_vcpus_than_isolated_cpus() -> None:
+    alone = found(vm("a", vcpu=13))
+    assert "warn vm-exceeds-cpus vm[0].vcpu" in codes(alone)
+    both = [vm(n, vcpu=7, autostart=True) for n in ("a", "b")]
+    (finding,) = [f for f in found(*both) if f.code == "vm-exceeds-cpus"]
+    assert finding.where == "vm[1].vcpu"
+    assert finding.message == (
+        "a, b start with the host and have 14 vCPUs; CPUs 2-7,10-15 are isolated, 12 in all"
+    )
+    assert not [f for f in found(*both, isolated="") if f.code == "vm-exceeds-cpus"]
+    assert not [f for f in found(both[0], vm("b", vcpu=7)) if f.code == "vm-exceeds-cpus"]
+
+
+def test_isolated_cpus_for_nobody() -> None:
+    (unused,) = unused_by(vm("a", ["2", "10", "3", "11", "4", "12", "5", "13"]))
+    assert unused.severity.value == "note"
+    assert unused.message.startswith("no VM of the spec is pinned to isolated CPUs 6-7,14-15")
+    assert unused.hint == 'write isolated = "2-5,10-13", or pin a VM there'
+    assert not unused_by(vm("a", ["2", "10"]), vm("b"))
+    every = [str(cpu) for cpu in CpuSet.parse(ISOLATED)]
+    assert not unused_by(vm("a", every))
+    with_threads = {"iothreadpin": ["14-15"], "emulatorpin": "6-7"}
+    pins = ["2", "10", "3", "11", "4", "12", "5", "13"]
+    assert not unused_by(vm("a", pins, cputune=with_threads))
+
+
+def unused_by(*vms: Vm) -> list[Finding]:
+    """Like ``found``, of ``isolated-unused`` only."""
+    return [f for f in vm_findings(asked(*vms), board(ISOLATED, RESERVED)) if f.code == UNUSED]
 
 
 def test_without_a_number_of_vcpus_the_number_is_asked_for() -> None:
@@ -171,7 +208,8 @@ def on_pages(*nodes: int, **keys: Any) -> list[Finding]:
     """A VM on node 0 with huge pages that only these nodes have."""
     pages = pages_table(*({"size": "1G", "count": 16, "node": n} for n in nodes))
     here = replace(board(ISOLATED, RESERVED), pages=targets(pages))
-    return list(vm_findings(asked(big("a", cputune={"vcpupin": ["2", "10"]}, **keys), gpu=0), here))
+    given = asked(big("a", cputune={"vcpupin": ["2", "10"]}, **keys), gpu=0)
+    return [f for f in vm_findings(given, here) if f.code != UNUSED]
 
 
 def test_huge_pages_of_another_node_are_remote_memory() -> None:

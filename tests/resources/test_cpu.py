@@ -15,6 +15,7 @@ from specs.record import replace
 from specs.values import CpuSet
 from tests.budget.hosts import codes
 from tests.resources.bench import Bench
+from tests.topology.maps import machine
 
 CPU = {"isolated": "2-7,10-15", "reserved": "0-1,8-9"}
 _CGROUP = "/sys/fs/cgroup/{}/cpuset.cpus"
@@ -215,6 +216,28 @@ def _readonly(host: Bench) -> Any:
     ctx = host.context(cpu=IRQ)
     irqs = tuple(replace(i, fixed=i.number == 36) for i in ctx.state.irq.irqs)
     return replace(ctx, state=replace(ctx.state, irq=replace(ctx.state.irq, irqs=irqs)))
+
+
+def test_two_thousand_cpus_are_divided_once() -> None:
+    """More than the 1,024 of a C library's cpu_set_t: lists and masks know no such limit."""
+    wide = {"/proc/irq/default_smp_affinity": ",".join(["ffffffff"] * 64) + "\n"}
+    wide["/proc/irq/24/smp_affinity_list"] = "0-2047\n"
+    host = bench(files={**machine(nodes=8, cores=128, threads=2), **wide, **_IRQBALANCE})
+    del host.files["/etc/default/irqbalance"]
+    wanted = {"isolated": "16-1023,1040-2047", "irq_affinity": True, "slices": True}
+    assert [w.arg for w in host.wishes(cpu=wanted).args] == [
+        "isolcpus=domain,managed_irq,16-1023,1040-2047",
+        "irqaffinity=0-15,1024-1039",
+    ]
+    host.apply(cpu=wanted)
+    zeros = "00000000"
+    mask = ",".join(["0000ffff", *[zeros] * 31, "0000ffff"])
+    assert host.files["/proc/irq/default_smp_affinity"] == f"{mask}\n"
+    assert host.files["/proc/irq/24/smp_affinity_list"] == "0-15,1024-1039\n"
+    assert "BANNED_CPULIST=16-1023,1040-2047\n" in host.files["/etc/reconcile/irqbalance.env"]
+    assert host.plan(cpu=wanted).changes == ()
+    host.apply()
+    assert host.owned.sections == {}
 
 
 # -- arguments and findings
