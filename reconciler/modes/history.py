@@ -16,6 +16,8 @@ def run(args: argparse.Namespace) -> int:
     records = runs(source(args).reader)
     if args.format == "json":
         dump({"format_version": 1, "runs": history_text.rows(records)})
+    elif args.format == "markdown":
+        sys.stdout.write(history_text.markdown(records))
     else:
         sys.stdout.write(history_text.text(records))
     return 0

@@ -18,16 +18,20 @@ def run(args: argparse.Namespace) -> int:
     try:
         loaded = load_many(args.operands, loaders=declarable())
     except SpecError as e:
-        if args.format != "json":
+        if args.format == "text":
             raise
-        _dump(e.problems)
+        _tell(e.problems, (), args)
         return e.exit_code
-    if args.format == "json":
-        _dump(())
+    paths = [item.path for item in loaded]
+    if args.format != "text":
+        _tell((), paths, args)
     elif not args.quiet:
-        sys.stdout.writelines(f"{item.path}: ok\n" for item in loaded)
+        sys.stdout.writelines(f"{path}: ok\n" for path in paths)
     return 0
 
 
-def _dump(found: Sequence[SpecProblem]) -> None:
-    dump({"format_version": 1, "problems": problems.to_json(found)})
+def _tell(found: Sequence[SpecProblem], paths: Sequence[str], args: argparse.Namespace) -> None:
+    if args.format == "markdown":
+        sys.stdout.write(problems.markdown(found, paths))
+    else:
+        dump({"format_version": 1, "problems": problems.to_json(found)})

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reconciler.history import RunRecord
+from reconciler.render.markdown import cell, code
 from reconciler.render.style import clean
 
 
@@ -45,6 +46,17 @@ def text(records: Iterable[RunRecord]) -> str:
             lines += [f"    ✓ {clean(c)}" for c in row["changed"]]
         lines += [f"    ✗ {clean(c)}" for c in row["failed"]]
     return "\n".join(lines) + "\n" if lines else "No runs on this host yet.\n"
+
+
+def markdown(records: Iterable[RunRecord]) -> str:
+    """A table, a run a line."""
+    lines = ["| run | when | result | spec | changed |", "|---|---|---|---|---|"]
+    for row in rows(records):
+        spec = f"undoes {code(row['undoes'])}" if row["undoes"] else code(row["spec"])
+        changed = [f"✓ {code(c)}" for c in row["changed"]] + [f"✗ {code(c)}" for c in row["failed"]]
+        cells = (code(row["run"]), cell(_when(row["when"])), cell(row["result"]), spec)
+        lines.append(f"| {' | '.join(cells)} | {'<br>'.join(changed) or '–'} |")
+    return "\n".join(lines) + "\n"
 
 
 def _when(moment: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.render.markdown import cell, code
 from reconciler.render.style import clean
 from specs.errors import SpecProblem
 
@@ -19,6 +20,18 @@ def text(problems: Sequence[SpecProblem]) -> str:
             lines.append(f"  → {clean(p.hint)}")
     count = len(problems)
     lines.append(f"{count} mistake{'' if count == 1 else 's'} in the spec; nothing was touched.")
+    return "\n".join(lines) + "\n"
+
+
+def markdown(problems: Sequence[SpecProblem], specs: Sequence[str] = ()) -> str:
+    """A table of the mistakes, or the specs that have none."""
+    if not problems:
+        return "".join(f"- ✅ {code(path)}\n" for path in specs)
+    lines = ["| where | key | mistake |", "|---|---|---|"]
+    for p in problems:
+        hint = f" → {cell(p.hint)}" if p.hint else ""
+        place = f"{p.file}:{p.line}:{p.column}" if p.line else p.file
+        lines.append(f"| {code(place)} | {code(p.path)} | ❌ {cell(p.message)}{hint} |")
     return "\n".join(lines) + "\n"
 
 

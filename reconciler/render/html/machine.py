@@ -32,8 +32,8 @@ def twins(before: Inspection, after: Inspection) -> Html:
     heads = (el("h3", words, cls="twin") for words in ("Before", "After"))
     rows = (
         (
-            _node(before, node, then, None),
-            _node(after, _same_node(after, node), now, (before, then)),
+            _node(before, node, then, None, "before"),
+            _node(after, _same_node(after, node), now, (before, then), "after"),
         )
         for node in _nodes(before)
     )
@@ -57,7 +57,9 @@ def _nodes(found: Inspection) -> tuple[NodePart, ...]:
     return (whole,)
 
 
-def _node(found: Inspection, node: NodePart, owners: Owners, then: Then | None) -> Html:
+def _node(
+    found: Inspection, node: NodePart, owners: Owners, then: Then | None, when: str = ""
+) -> Html:
     single = len(_nodes(found)) == 1
     cores = [c for c in found.cpu.cores if single or c.node == node.node]
     had = then[1] if then is not None else None
@@ -70,7 +72,8 @@ def _node(found: Inspection, node: NodePart, owners: Owners, then: Then | None) 
         el("div", *caches, cls="caches"),
         _devices(found, node, single, owners, then),
     ]
-    return el("article", *parts, cls="node")
+    heard = f"{title}, {when}" if when else title
+    return el("article", *parts, cls="node", aria_label=heard)
 
 
 def _by_cache(cores: list[CorePart]) -> dict[str, list[CorePart]]:
