@@ -8,7 +8,7 @@ but for the serial number of those that do not sleep.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from backends.config_space import piecewise, serial_number
 from backends.reader import Reader
@@ -120,9 +120,26 @@ class PciFunction(Record):
 
 
 class PciState(Record):
-    """Every PCI function of the host, in address order."""
+    """Every PCI function of the host, in address order, and the same by id and by IOMMU group:
+    who has thousands of functions asks for few of them."""
+
+    VOLATILE = frozenset({"by_id", "by_group"})
 
     functions: Mapping[PciAddress, PciFunction] = field(default_factory=dict)
+    by_id: Mapping[str, Sequence[PciFunction]] = field(default_factory=dict)
+    by_group: Mapping[int, Sequence[PciFunction]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, functions: Iterable[PciFunction]) -> PciState:
+        """The state with these functions."""
+        ordered = sorted(functions, key=lambda f: f.address)
+        by_id: dict[str, list[PciFunction]] = {}
+        by_group: dict[int, list[PciFunction]] = {}
+        for function in ordered:
+            by_id.setdefault(function.id, []).append(function)
+            if function.iommu_group is not None:
+                by_group.setdefault(function.iommu_group, []).append(function)
+        return cls({f.address: f for f in ordered}, by_id, by_group)
 
     def __iter__(self) -> Iterator[PciFunction]:
         return iter(self.functions.values())
@@ -130,6 +147,14 @@ class PciState(Record):
     def get(self, address: PciAddress) -> PciFunction | None:
         """The function at an address, or None."""
         return self.functions.get(address)
+
+    def with_id(self, ids: str) -> Sequence[PciFunction]:
+        """The functions with this ``vendor:device``."""
+        return self.by_id.get(ids, ())
+
+    def in_group(self, number: int | None) -> Sequence[PciFunction]:
+        """The functions of an IOMMU group; none for None."""
+        return () if number is None else self.by_group.get(number, ())
 
 
 def vf_addresses(physical: PciFunction, count: int) -> tuple[PciAddress, ...]:
@@ -160,7 +185,7 @@ def observe_pci(reader: Reader, *, device_serials: bool = False) -> PciState:
     found = (_function(reader, name, slots) for name in names)
     if device_serials:
         found = (replace(f, device_serial=_device_serial(reader, f)) for f in found)
-    return PciState({f.address: f for f in sorted(found, key=lambda f: f.address)})
+    return PciState.of(found)
 
 
 def _device_serial(reader: Reader, function: PciFunction) -> str | None:

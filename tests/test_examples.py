@@ -50,7 +50,14 @@ def test_a_capture_plans_like_the_host(name: str, tmp_path: Path) -> None:
     spec = EXAMPLES / name / "host.toml"
     host = run("--plan", spec, "--root", tmp_path, "--format", "json")
     capture = run("--plan", spec, "--state", EXAMPLES / name / "capture.json", "--format", "json")
-    assert host.out == capture.out
+    assert _essence(host.out) == _essence(capture.out)
+
+
+def _essence(plan: str) -> Any:
+    """What a plan says of a tree as well, where no kernel takes orders and some changes wait."""
+    found = json.loads(plan)
+    things = {item["object"] for item in (*found["changes"], *found["pending"])}
+    return {**{k: found[k] for k in ("host", "spec", "findings", "state_digest")}, "of": things}
 
 
 def test_every_example_has_a_host() -> None:

@@ -1,9 +1,9 @@
 """Binding at boot: files from which modprobe and udev give functions to vfio-pci first.
 
 By id (``options vfio-pci ids=``) where that catches exactly the wanted functions; by a udev rule
-that sets driver_override where an id would catch a twin that stays with the host, or where the
-host's driver is built into the kernel and has the function before vfio-pci. Sources:
-modprobe.d(5), Documentation/ABI/testing/sysfs-bus-pci, udev(7).
+that sets driver_override where an id would catch a twin that stays with the host, or could catch
+one that it will need, or where the host's driver is built into the kernel and comes first.
+Sources: modprobe.d(5), Documentation/ABI/testing/sysfs-bus-pci, udev(7).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from reconciler.passthrough.record import SECTION as SECTION
 from reconciler.passthrough.record import claim
 from reconciler.passthrough.select import Selection
 from reconciler.resources.base import ArgWish, FileWish, Wishes
+from specs.values import PciAddress
 
 Records = Mapping[str, Mapping[str, str | None]]
 
@@ -58,12 +59,13 @@ def wishes(
     claims = tuple(claim(f, pci, owned, s.spec.driver) for f, s in wanted)
     given = {f.address for f, s in wanted if s.spec.driver == VFIO}
     first = {f.address: _first(f, owned, builtin_drivers) for f, _ in wanted}
-    by_id = [
-        f
+    exact = {i for i in {f.id for f, _ in wanted} if _is_exact(i, given, pci)}
+    by_id = {
+        f.address: f.id
         for f, s in wanted
-        if s.spec.driver == VFIO and first[f.address] is None and _ids_are_exact(f, given, pci)
-    ]
-    ids = ",".join(dict.fromkeys(f.id for f in by_id))
+        if s.spec.driver == VFIO and first[f.address] is None and f.id in exact and _may_go_by_id(f)
+    }
+    ids = ",".join(dict.fromkeys(by_id.values()))
     args = (ArgWish(f"vfio-pci.ids={ids}", because),) if builtin and ids else ()
     modules = {s.spec.driver: None for _, s in wanted if not (builtin and s.spec.driver == VFIO)}
     lines = [f"options vfio-pci ids={ids}"] if ids and not builtin else []
@@ -73,7 +75,7 @@ def wishes(
     rules = [
         driver_override_rule(f, s.spec.driver, taken_from=first[f.address])
         for f, s in wanted
-        if f not in by_id
+        if f.address not in by_id
     ]
     texts = {MODPROBE: "".join(f"{line}\n" for line in lines), RULES: "".join(rules)}
     files = tuple(
@@ -96,10 +98,15 @@ def _hosts(function: PciFunction, owned: Records) -> str | None:
     return record["driver"] if record else function.driver
 
 
-def _ids_are_exact(function: PciFunction, given: Collection[object], pci: PciState) -> bool:
-    """Whether every function with this id goes away anyway. VFs come and go: never by id."""
-    same = (other for other in pci if other.id == function.id)
-    return function.physfn is None and all(other.address in given for other in same)
+def _is_exact(ids: str, given: Collection[PciAddress], pci: PciState) -> bool:
+    """Whether every function with this id goes away anyway."""
+    return all(other.address in given for other in pci.with_id(ids))
+
+
+def _may_go_by_id(function: PciFunction) -> bool:
+    """Not storage and network cards: a twin that is added later may be what the host boots from,
+    or its way to the network. Not VFs: they come and go."""
+    return function.physfn is None and function.base_class not in ("01", "02")
 
 
 def _rivals(functions: Sequence[PciFunction], owned: Records) -> list[str]:

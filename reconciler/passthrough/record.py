@@ -36,10 +36,7 @@ def claim(function: PciFunction, pci: PciState, owned: Records, bound: str = "vf
 
 def _group(function: PciFunction, pci: PciState) -> list[str]:
     """The members, with ids: group numbers change from boot to boot."""
-    if function.iommu_group is None:
-        return []
-    members = (f for f in pci if f.iommu_group == function.iommu_group)
-    return [f"{f.address} {f.id}" for f in members]
+    return [f"{f.address} {f.id}" for f in pci.in_group(function.iommu_group)]
 
 
 def known(owned: Records) -> Known:

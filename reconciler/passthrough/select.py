@@ -62,9 +62,9 @@ def find(
     where: str, wanted: Selector, pci: PciState, known: Known = NOTHING_KNOWN, count: int = 1
 ) -> tuple[tuple[PciFunction, ...], Finding | None]:
     """The ``count`` functions that a table selects, or why there are none."""
-    matching = tuple(f for f in pci if matches(f, wanted, known))
     if wanted.address is not None:
-        return _by_address(where, wanted, pci, matching)
+        return _by_address(where, wanted, pci, known)
+    matching = _matching(wanted, pci, known)
     if len(matching) == count:
         return matching, None
     if not matching:
@@ -75,15 +75,19 @@ def find(
     return (), refuse("device-ambiguous", where, text, hint)
 
 
+def _matching(wanted: Selector, pci: PciState, known: Known) -> tuple[PciFunction, ...]:
+    candidates: Iterable[PciFunction] = pci if wanted.id is None else pci.with_id(str(wanted.id))
+    return tuple(f for f in candidates if matches(f, wanted, known))
+
+
 def _by_address(
-    where: str, wanted: Selector, pci: PciState, matching: Sequence[PciFunction]
+    where: str, wanted: Selector, pci: PciState, known: Known
 ) -> tuple[tuple[PciFunction, ...], Finding | None]:
     assert wanted.address is not None
     function = pci.get(wanted.address)
-    if function is not None and (function in matching or not _criteria(wanted)):
+    if function is not None and matches(function, wanted, known):
         return (function,), None
-    if not _criteria(wanted):
-        matching = ()
+    matching = _matching(wanted, pci, known) if _criteria(wanted) else ()
     elsewhere = f"; {words(wanted)} is now at {_list(matching)}" if matching else ""
     if len(matching) == 1:
         hint = f'if that is the device, set address = "{matching[0].address}"'

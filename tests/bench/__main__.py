@@ -29,7 +29,8 @@ def _one(folder: Path, number: int) -> None:
     many_functions(tree, number)
     tree.finish()
     spec = folder / "host.toml"
-    spec.write_text("version = 1\n[boot]\nkernel_args = ['iommu=pt']\n")
+    device = f"name = 'nic'\nid = '8086:10fb'\ncount = {number - 1}"
+    spec.write_text(f"version = 1\n[[device]]\n{device}\n")
     capture = folder / "capture.json"
     plan = [sys.executable, "-c", _MAIN, "--plan", str(spec)]
     subprocess.run(

@@ -45,10 +45,12 @@ def lines(found: Wishes, path: str) -> list[str]:
 
 
 def test_an_id_that_is_exact(state: HostState) -> None:
-    found = wishes(state, device(address="03:00.0"))
+    both = [device(address=f"0{n}:00.0") | {"name": f"gpu{n}"} for n in (1, 2)]
+    found = wishes(state, *both)
     assert lines(found, MODPROBE) == [
-        "options vfio-pci ids=8086:1572",
-        "softdep i40e pre: vfio-pci",
+        "options vfio-pci ids=1002:731f",
+        "softdep amdgpu pre: vfio-pci",
+        "softdep radeon pre: vfio-pci",
     ]
     assert lines(found, RULES) == []
     assert found.early_modules == ("vfio-pci",)
@@ -64,6 +66,18 @@ def test_one_of_two_twins_goes_by_address(state: HostState) -> None:
     (rule,) = lines(found, RULES)
     assert 'KERNEL=="0000:02:00.0"' in rule
     assert 'ATTR{driver_override}="vfio-pci"' in rule
+
+
+@pytest.mark.parametrize("class_code", ["0x020000", "0x010802"])
+def test_a_card_whose_twin_the_host_may_boot_from_one_day_goes_by_address(
+    tree: TreeBuilder, class_code: str
+) -> None:
+    host(tree).function("0000:03:00.0", class_code, "8086:1572", driver="i40e", group=3)
+    found = wishes(state_of(tree.reader()), device(address="03:00.0"))
+    assert "softdep i40e pre: vfio-pci" in lines(found, MODPROBE)
+    assert not [line for line in lines(found, MODPROBE) if "ids=" in line]
+    (rule,) = lines(found, RULES)
+    assert 'KERNEL=="0000:03:00.0"' in rule
 
 
 def test_both_twins_with_different_drivers(state: HostState) -> None:

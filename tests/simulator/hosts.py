@@ -243,7 +243,7 @@ def many_functions(t: TreeBuilder, count: int) -> None:
     t.iommu(unit="ivhd0", table="IVRS")
     system_disk(t, t.function("0000:00:01.0", "0x010802", "144d:a80a", driver="nvme", group=0))
     for n in range(1, count):
-        domain, rest = divmod(n, 2048)
+        domain, rest = divmod(n, 1024)
         bus, slot = divmod(rest, 8)
         address = f"{domain:04x}:{bus + 1:02x}:00.{slot}" if count > 256 else f"0000:{n:02x}:00.0"
         t.function(address, "0x020000", "8086:10fb", driver="ixgbe", group=n)
