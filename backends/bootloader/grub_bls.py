@@ -45,7 +45,7 @@ from backends.bootloader.state import (
     FileEdit,
     SourceFile,
 )
-from backends.bootloader.wishes import absent_in, beyond_editing, conflict, spelled
+from backends.bootloader.wishes import absent_in, beyond_editing, conflict, spelled, through_blscfg
 from backends.formats.cmdline import edit, has, tokens
 from backends.formats.kernel_cmdline_file import ReadBy, read_cmdline_file
 from backends.reader import Reader
@@ -106,6 +106,7 @@ def edit_all(state: BootState, wish: BootWish) -> BootEdit:
     standing = {**{e.source: e.args for e in state.normal()}, **places}
     wish = replace(wish, kept=kept(standing, wish, added))
     left = still(wish.kept, added)
+    problems += through_blscfg(added)
     try:
         files = _edits(state, wish, places)
     except ReconcileError as e:  # of the format that a file is in

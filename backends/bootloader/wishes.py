@@ -38,6 +38,21 @@ def conflict(wish: BootWish, base: Sequence[str]) -> tuple[BootProblem, ...]:
     return (BootProblem("kernel-arg-conflict", message, hint, "hugepages"),)
 
 
+def through_blscfg(args: Iterable[str]) -> tuple[BootProblem, ...]:
+    """GRUB's blscfg replaces variables before it makes a script of an entry, which replaces them
+    again: ``\\$`` and single quotes do not keep a ``$`` (measured on GRUB 2.14)."""
+    return tuple(
+        BootProblem(
+            "kernel-arg-forbidden",
+            f"{arg}: in a loader entry GRUB takes what follows $ for a variable, quoted or not",
+            "leave it out on this host, or pass it another way (a module option, sysctl)",
+            where="boot.kernel_args",
+        )
+        for arg in args
+        if "$" in arg
+    )
+
+
 def beyond_editing(error: ReconcileError, where: str) -> BootProblem:
     """A file that cannot be edited so that it means what is wanted."""
     return BootProblem("bootloader-unsupported", error.message, error.hint, error.where or where)

@@ -165,12 +165,21 @@ def test_words_behind_two_dashes_are_the_init_programs(name: str, tmp_path: Path
 
 def test_a_value_with_spaces_is_one_argument(machine: Machine) -> None:
     before = machine.files
-    args = ('dyndbg="file b.c +p"', "memmap=4G$8G")
+    args = ('dyndbg="file b.c +p"', 'a.b="!c;d&e|f<g"', "h=*?[i](j)#k")
     machine.apply(args)
-    assert {unquoted(ends[-2:]) for ends in machine.ends()} == {unquoted(args)}
+    assert {unquoted(ends[-3:]) for ends in machine.ends()} == {unquoted(args)}
     assert not machine.sources.edit(args).needed
     machine.apply(())
     assert machine.files == before
+
+
+def test_a_dollar_sign_arrives_or_is_refused(machine: Machine) -> None:
+    args = ("memmap=4G$8G",)
+    if refused := [p for p in machine.sources.edit(args).problems if p.refuse]:
+        assert [p.code for p in refused] == ["kernel-arg-forbidden"]
+        return
+    machine.apply(args)
+    assert {ends[-1] for ends in machine.ends()} == set(args)
 
 
 def test_programs_it_runs_are_checked_by_what_they_made(machine: Machine) -> None:

@@ -10,7 +10,9 @@ from backends.bootloader.bls_edit import Dialect
 from backends.bootloader.by_tool import GRUB, LineTool, Tool, entries_on_esp
 from backends.bootloader.state import BootEdit, BootState, BootWish, Evidence, Strength
 from backends.bootloader.unsupported import loader_type
+from backends.bootloader.wishes import through_blscfg
 from backends.reader import Reader
+from specs.record import replace
 
 _TOOL = Tool("sdbootutil", ("sdbootutil", "update-all-entries"), "/etc/kernel/cmdline")
 # It adds these itself, by snapshot.
@@ -41,7 +43,10 @@ class Sdbootutil:
 
     def edit(self, state: BootState, wish: BootWish) -> BootEdit:
         """In the words that the loader reads."""
-        return LineTool(_TOOL, _dialect(grub=bool(state.fact(GRUB)))).edit(state, wish)
+        grub = bool(state.fact(GRUB))
+        change = LineTool(_TOOL, _dialect(grub=grub)).edit(state, wish)
+        refused = through_blscfg(change.added) if grub else ()
+        return replace(change, problems=(*change.problems, *refused))
 
 
 BACKEND = Sdbootutil()
