@@ -20,13 +20,12 @@ from reconciler import capture
 from reconciler.inspection import inspect
 from reconciler.inspection.after import after
 from reconciler.model import Plan
-from reconciler.observe import HostState, observe
+from reconciler.observe import HostState
 from reconciler.render.html.inspect_page import page as inspect_page
 from reconciler.render.html.plan_page import page as plan_page
 from reconciler.render.inspect_text import text as inspect_text
 from reconciler.render.plan_text import text as plan_text
 from reconciler.render.style import Style
-from reconciler.resources import own_paths
 from reconciler.session import Session
 from reconciler.source import Source
 from specs.record import replace
@@ -78,12 +77,13 @@ def pictures() -> Iterator[Picture]:
 
 def _planned(name: str, spec: str) -> tuple[HostState, Plan, HostSpec]:
     """An example host, and the plan for a spec."""
-    reader, uri = capture.load(str(REPO / "examples" / name / "capture.json"))
-    state = observe(reader, own_paths(), libvirt_uri=uri)
+    found = capture.load(str(REPO / "examples" / name / "capture.json"))
+    source = Source(found.reader, None, found.libvirt_uri)
+    state = source.look()
     with tempfile.TemporaryDirectory() as place:
         path = Path(place, "host.toml")
         path.write_text(spec)
-        session = Session.open(str(path), Source(reader, None, uri))
+        session = Session.open(str(path), source)
         plan = session.plan(state=state)
     # The pictures do not say where this was.
     return state, replace(plan, spec_path="/etc/reconcile/host.toml"), session.spec

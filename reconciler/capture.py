@@ -10,14 +10,30 @@ from backends.reader import CaptureError, CaptureReader, RecordingReader
 from reconciler import __version__
 from reconciler.observe import observe
 from reconciler.resources import own_paths
+from reconciler.tree import CapturedTree, Tree, mounted
+from specs.record import Record
 
 FORMAT = "reconcile-capture"
 FORMAT_VERSION = 1
 _MAX_BYTES = 256 << 20
 
 
-def take(recorder: RecordingReader, libvirt_uri: str, ssh_connection: str | None = None) -> bytes:
-    """The file's content, with all that a plan of any spec may ask for.
+class Capture(Record):
+    """A capture as it is read: its libvirt connection, and the ``tree`` that it is of, if it is."""
+
+    reader: CaptureReader
+    libvirt_uri: str
+    tree: CapturedTree | None
+
+
+def take(
+    recorder: RecordingReader,
+    libvirt_uri: str,
+    ssh_connection: str | None = None,
+    tree: Tree | None = None,
+) -> bytes:
+    """The file's content, with all that a plan of any spec may ask for; ``tree`` where it is of
+    one, in which no kernel answers.
 
     Raises NeedsRoot where something that must be known cannot be read.
     """
@@ -31,10 +47,10 @@ def take(recorder: RecordingReader, libvirt_uri: str, ssh_connection: str | None
     )
     _shorten_names(recorder, state.names)
     _record_health(recorder)
-    return _to_bytes(recorder, libvirt_uri)
+    return _to_bytes(recorder, libvirt_uri, tree)
 
 
-def _to_bytes(recorder: RecordingReader, libvirt_uri: str) -> bytes:
+def _to_bytes(recorder: RecordingReader, libvirt_uri: str, tree: Tree | None) -> bytes:
     """Equal records give equal bytes."""
     data = {
         "format": FORMAT,
@@ -43,6 +59,7 @@ def _to_bytes(recorder: RecordingReader, libvirt_uri: str) -> bytes:
         "libvirt_uri": libvirt_uri,
         "nodes": recorder.nodes,
         "programs": recorder.programs,
+        **({} if tree is None else {"tree": {"mounted": mounted(tree)}}),
     }
     return (json.dumps(data, indent=0, sort_keys=True) + "\n").encode()
 
@@ -70,8 +87,8 @@ def _record_health(recorder: RecordingReader) -> None:
         node["text"] = passwd_text(accounts, GROUPS)
 
 
-def load(path: str) -> tuple[CaptureReader, str]:
-    """A reader over a capture, and the libvirt connection it was taken with.
+def load(path: str) -> Capture:
+    """A capture from its file.
 
     Raises CaptureError with what is wrong with the file.
     """
@@ -79,7 +96,9 @@ def load(path: str) -> tuple[CaptureReader, str]:
     try:
         if data["format"] != FORMAT or data["format_version"] != FORMAT_VERSION:
             raise ValueError(f"format {data['format']!r} {data['format_version']!r}")
-        return CaptureReader(dict(data["nodes"]), list(data["programs"])), str(data["libvirt_uri"])
+        reader = CaptureReader(dict(data["nodes"]), list(data["programs"]))
+        tree = CapturedTree(reader, tuple(data["tree"]["mounted"])) if "tree" in data else None
+        return Capture(reader, str(data["libvirt_uri"]), tree)
     except (KeyError, TypeError, ValueError) as e:
         why = f"it has no {e}" if isinstance(e, KeyError) else str(e)
         raise CaptureError(

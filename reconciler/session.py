@@ -100,9 +100,8 @@ class Session(Record):
             again=self.again,
         )
         plan = build(ctx, spec_digest=self.spec_digest)
-        host = self.source.host
-        if host is not None and not host.has_kernel:
-            plan = in_tree(plan, host, ctx.owned)
+        if self.source.tree is not None:
+            plan = in_tree(plan, self.source.tree, ctx.owned)
         return replace(plan, findings=(*self._trust(), *plan.findings))
 
     def _trust(self) -> tuple[Finding, ...]:

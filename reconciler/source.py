@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from backends.host import NO_LIBVIRT, Host
 from backends.reader import Reader, TreeReader
 from backends.ssh import ssh_connection
+from reconciler.tree import CapturedTree, Tree
 from specs.record import Record
 
 if TYPE_CHECKING:
@@ -27,6 +28,14 @@ class Source(Record):
     host: Host | None
     libvirt_uri: str
     ssh_connection: str | None = None
+    captured: CapturedTree | None = None
+
+    @property
+    def tree(self) -> Tree | None:
+        """Where no kernel answers; None: on a machine, or in the capture of one."""
+        if self.host is None:
+            return self.captured
+        return None if self.host.has_kernel else self.host
 
     def look(self) -> HostState:
         """Everything that a plan of any spec depends on. Raises NeedsRoot."""
@@ -46,8 +55,9 @@ def source(args: argparse.Namespace) -> Source:
     if args.state is not None:
         from reconciler import capture
 
-        reader, uri = capture.load(args.state)
-        return Source(reader, None, args.connect or uri)
+        found = capture.load(args.state)
+        uri = args.connect or found.libvirt_uri
+        return Source(found.reader, None, uri, captured=found.tree)
     root = args.root or "/"
     default = DEFAULT_URI if os.path.realpath(root) == "/" else NO_LIBVIRT
     host = Host(root, args.connect or default)

@@ -9,25 +9,54 @@ installers do, no attribute is written at all: it would reach this machine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from backends.host import Host, acts_on_running_system
+from backends.host import acts_on_running_system
+from backends.reader import CaptureError, Reader
 from backends.steps import Run, Step, WriteAttribute
 from reconciler.model import Change, Effective, Pending, Plan
 from reconciler.ownership import Owned
-from specs.record import replace
+from specs.record import Record, replace
 
 # Attributes that are orders: they hold nothing (Documentation/ABI/testing/sysfs-bus-pci,
 # admin-guide/sysctl/vm.rst).
 _ORDERS = ("bind", "unbind", "drivers_probe", "compact_memory")
 
 
-def in_tree(plan: Plan, host: Host, owned: Owned) -> Plan:
+class Tree(Protocol):
+    """A tree, or the capture of one."""
+
+    @property
+    def reader(self) -> Reader:
+        """What it holds."""
+
+    def plain(self, path: str) -> bool:
+        """Whether a path is in the tree's own file system: what is mounted there is not."""
+
+
+class CapturedTree(Record):
+    """What a capture keeps of a tree; ``mounted`` are folders that were not the tree's own."""
+
+    reader: Reader
+    mounted: tuple[str, ...]
+
+    def plain(self, path: str) -> bool:
+        """See Tree."""
+        return not any(path == place or path.startswith(f"{place}/") for place in self.mounted)
+
+
+def mounted(tree: Tree) -> tuple[str, ...]:
+    """The kernel's folders that are mounted in a tree, as installers do."""
+    return tuple(place for place in ("/proc", "/sys") if not tree.plain(place))
+
+
+def in_tree(plan: Plan, tree: Tree, owned: Owned) -> Plan:
     """The part of a plan that is done in the tree; the rest is pending until it boots."""
     changes: list[Change] = []
     pending: list[Pending] = []
     for change in plan.changes:
-        steps = tuple(s for s in change.steps if _in_reach(host, s))
-        if not (change.steps and all(_is_so(host, s) for s in _last(steps))):
+        steps = tuple(s for s in change.steps if _in_reach(tree, s))
+        if not (change.steps and all(_is_so(tree, s) for s in _last(steps))):
             changes.append(replace(change, steps=steps))
             continue
         pending += _waiting(change)
@@ -37,12 +66,12 @@ def in_tree(plan: Plan, host: Host, owned: Owned) -> Plan:
     return replace(plan, changes=tuple(changes), pending=(*plan.pending, *pending))
 
 
-def _in_reach(host: Host, step: Step) -> bool:
+def _in_reach(tree: Tree, step: Step) -> bool:
     if isinstance(step, Run):
         return not acts_on_running_system(step.argv)
     if isinstance(step, WriteAttribute):
         name = step.path.rpartition("/")[2]
-        return name not in _ORDERS and host.reader.exists(step.path) and host.plain(step.path)
+        return name not in _ORDERS and tree.plain(step.path) and _text(tree, step.path) is not None
     return True
 
 
@@ -52,10 +81,18 @@ def _last(steps: Sequence[Step]) -> Sequence[Step]:
     return tuple(last.values())
 
 
-def _is_so(host: Host, step: Step) -> bool:
+def _text(tree: Tree, path: str) -> str | None:
+    """What an attribute holds; None where there is none, or where nothing was recorded of it."""
+    try:
+        return tree.reader.read_text(path, optional=True)
+    except CaptureError:
+        return None
+
+
+def _is_so(tree: Tree, step: Step) -> bool:
     if not isinstance(step, WriteAttribute):
         return False
-    now = host.reader.read_text(step.path, optional=True) or ""
+    now = _text(tree, step.path) or ""
     return now.strip().removeprefix("(null)") == step.value.strip()
 
 

@@ -17,7 +17,7 @@ def run(args: argparse.Namespace) -> int:
     """Record; returns the exit code. Raises ReconcileError."""
     found = source(args)
     recorder = RecordingReader(found.reader)
-    content = capture.take(recorder, found.libvirt_uri, found.ssh_connection)
+    content = capture.take(recorder, found.libvirt_uri, found.ssh_connection, found.tree)
     target = args.operands[0]
     try:
         replace(os.path.abspath(target), content, 0o600)
