@@ -21,11 +21,11 @@ slices = true
 [[hugepages.pages]]
 size = "1G"
 count = 1
-node = 0
+node = 1
 [[hugepages.pages]]
 size = "2M"
 count = 64
-node = 1
+node = 0
 [limits]
 memlock = "unlimited"
 """
@@ -63,15 +63,16 @@ def _runs_divided(guest: Guest) -> None:
         effective = f"/sys/fs/cgroup/{unit}/cpuset.cpus.effective"
         assert guest.out(f"cat {effective}").strip() == "0-1,4-5"
     assert guest.out("cat /proc/irq/default_smp_affinity").strip() == "33"
-    assert _pool(guest, 1, 2048) == 64
+    assert (_pool(guest, 0, 2048), _pool(guest, 1, 2048)) == (64, 0)
     assert "pagesize=1024M" in guest.out(f"grep {MOUNT} /proc/mounts")
 
 
 def _booted_divided(guest: Guest) -> None:
-    """What the kernel made of the arguments."""
+    """What the kernel made of the arguments. The page of 1G is on node 1: on node 0 the kernel itself
+    may lie in the only free gigabyte, and 6.1 takes one of another node then."""
     assert guest.out(f"cat {CPU}/isolated").strip() == "2-3,6-7"
     assert guest.out(f"cat {CPU}/nohz_full").strip() == "2-3,6-7"
-    assert (_pool(guest, 0, 1048576), _pool(guest, 1, 1048576)) == (1, 0)
+    assert (_pool(guest, 0, 1048576), _pool(guest, 1, 1048576)) == (0, 1)
 
 
 def _pool(guest: Guest, node: int, kib: int) -> int:
