@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from backends.numa import node_cpus, read_cpus, read_list
 from backends.reader import Reader
-from specs.record import Record
+from specs.record import Record, replace
 from specs.values import CpuSet
 
 _CPU = "/sys/devices/system/cpu"
@@ -139,6 +140,7 @@ def _topology(reader: Reader, online: CpuSet, kinds: dict[int, str]) -> tuple[Cp
     for number in online:
         if number not in shared.cores:
             _read_core(reader, number, shared)
+    _group_by_ids(shared)
     return tuple(_cpu(n, nodes.get(n), kinds.get(n, ""), shared) for n in online)
 
 
@@ -156,10 +158,12 @@ def _kind(reader: Reader, kind: str) -> CpuSet:
 
 
 class _Core(Record):
+    """``siblings`` is None where no file has them."""
+
     socket: int | None
     die: int | None
     core: int | None
-    siblings: CpuSet
+    siblings: CpuSet | None
 
 
 class _Cache(Record):
@@ -171,20 +175,21 @@ class _Shared(Record):
     """What has been read so far, by CPU number."""
 
     cores: dict[int, _Core]
-    packages: dict[int, CpuSet]
+    packages: dict[int, CpuSet | None]
     caches: dict[int, _Cache]
 
 
 def _cpu(number: int, node: int | None, kind: str, shared: _Shared) -> Cpu:
     core, cache = shared.cores[number], shared.caches.get(number)
+    own = CpuSet((number,))
     return Cpu(
         number=number,
         node=node,
         socket=core.socket,
         die=core.die,
         core=core.core,
-        package=shared.packages[number],
-        siblings=core.siblings,
+        package=shared.packages[number] or own,
+        siblings=core.siblings or own,
         l3=cache.cpus if cache and cache.level == 3 else None,
         l2=cache.cpus if cache and cache.level == 2 else None,
         kind=kind,
@@ -193,25 +198,47 @@ def _cpu(number: int, node: int | None, kind: str, shared: _Shared) -> Cpu:
 
 def _read_core(reader: Reader, number: int, shared: _Shared) -> None:
     base = f"{_CPU}/cpu{number}/topology"
-    siblings = _siblings(reader, f"{base}/thread_siblings", number)
+    siblings = _siblings(reader, number, "thread_siblings", "core_cpus")
     core = _Core(
         socket=_number(reader.read_text(f"{base}/physical_package_id")),
         die=_number(reader.read_text(f"{base}/die_id")),
         core=_number(reader.read_text(f"{base}/core_id")),
         siblings=siblings,
     )
-    shared.cores.update((sibling, core) for sibling in siblings)
+    threads = siblings or CpuSet((number,))
+    shared.cores.update((sibling, core) for sibling in threads)
     if number not in shared.packages:
-        package = _siblings(reader, f"{base}/core_siblings", number)
-        shared.packages.update((cpu, package) for cpu in {*package, *siblings})
+        package = _siblings(reader, number, "core_siblings", "package_cpus")
+        shared.packages.update((cpu, package) for cpu in {*(package or ()), *threads})
     if number not in shared.caches and (cache := _cache(reader, number)):
         shared.caches.update((cpu, cache) for cpu in cache.cpus)
 
 
-def _siblings(reader: Reader, path: str, number: int) -> CpuSet:
-    """A set that must hold the CPU itself; a tree without topology knows nothing else."""
-    found = read_cpus(reader, f"{path}_list", path)
-    return found if found and number in found else CpuSet((number,))
+def _siblings(reader: Reader, number: int, *names: str) -> CpuSet | None:
+    """A set that must hold the CPU itself, by its old or its new name (since 5.3)."""
+    for name in names:
+        path = f"{_CPU}/cpu{number}/topology/{name}"
+        found = read_cpus(reader, f"{path}_list", path)
+        if found and number in found:
+            return found
+    return None
+
+
+def _group_by_ids(shared: _Shared) -> None:
+    """A tree with ids and without sets: CPUs with all ids in common are threads of one core."""
+    lone = {n: core for n, core in shared.cores.items() if core.siblings is None}
+    cores = _groups({n: (c.socket, c.die, c.core) for n, c in lone.items() if c.core is not None})
+    shared.cores.update((n, replace(lone[n], siblings=cores.get(n))) for n in lone)
+    sockets = {n: shared.cores[n].socket for n, set_ in shared.packages.items() if set_ is None}
+    shared.packages.update(_groups({n: s for n, s in sockets.items() if s is not None}))
+
+
+def _groups(keys: Mapping[int, object]) -> dict[int, CpuSet]:
+    """By number: all numbers with the same key."""
+    found: dict[object, list[int]] = {}
+    for number, key in keys.items():
+        found.setdefault(key, []).append(number)
+    return {number: CpuSet(found[key]) for number, key in keys.items()}
 
 
 def _cache(reader: Reader, number: int) -> _Cache | None:

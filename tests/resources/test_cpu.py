@@ -212,9 +212,9 @@ def test_an_interrupt_that_shows_to_be_fixed_is_never_tried() -> None:
     assert all("36" not in s.path for s in change.steps if isinstance(s, WriteAttribute))
 
 
-def _readonly(host: Bench) -> Any:
+def _readonly(host: Bench, number: int = 36) -> Any:
     ctx = host.context(cpu=IRQ)
-    irqs = tuple(replace(i, fixed=i.number == 36) for i in ctx.state.irq.irqs)
+    irqs = tuple(replace(i, fixed=i.number == number) for i in ctx.state.irq.irqs)
     return replace(ctx, state=replace(ctx.state, irq=replace(ctx.state.irq, irqs=irqs)))
 
 
@@ -290,6 +290,17 @@ def test_giving_back_puts_an_earlier_file_back() -> None:
     assert WriteFile(path, b"[Scope]\nCPUWeight=5\n") in change.steps
     assert sum(isinstance(step, RemoveFile) for step in change.steps) == 2
     assert host.files[path] == "[Scope]\nCPUWeight=5\n"
+
+
+def test_an_interrupt_that_the_kernel_has_taken_over_is_not_given_back() -> None:
+    host = bench(files=_IRQS)
+    host.apply(cpu=IRQ)
+    ctx = _readonly(host, 24)
+    ctx = replace(ctx, spec=replace(host.context(), owned=host.owned).spec)
+    (change,) = interrupts.plan(ctx).changes
+    written = [s.path for s in change.steps if isinstance(s, WriteAttribute)]
+    assert "/proc/irq/26/smp_affinity_list" in written
+    assert "/proc/irq/24/smp_affinity_list" not in written
 
 
 def test_claims_are_plain_json() -> None:

@@ -68,8 +68,8 @@ def _runs_divided(guest: Guest) -> None:
 
 
 def _booted_divided(guest: Guest) -> None:
-    """What the kernel made of the arguments. The page of 1G is on node 1: on node 0 the kernel itself
-    may lie in the only free gigabyte, and 6.1 takes one of another node then."""
+    """What the kernel made of the arguments. The page of 1G is on node 1: on node 0 the kernel may
+    itself lie in the only free gigabyte, and 6.1 takes one of another node then."""
     assert guest.out(f"cat {CPU}/isolated").strip() == "2-3,6-7"
     assert guest.out(f"cat {CPU}/nohz_full").strip() == "2-3,6-7"
     assert (_pool(guest, 0, 1048576), _pool(guest, 1, 1048576)) == (0, 1)

@@ -77,6 +77,30 @@ def test_without_topology_every_cpu_is_its_own_core() -> None:
     assert state.present == state.possible == state.online
 
 
+def test_sets_by_their_new_names() -> None:
+    files = {f"{CPU}/online": "0-3\n"}
+    for cpu in range(4):
+        base = f"{CPU}/cpu{cpu}/topology"
+        files[f"{base}/core_cpus_list"] = "0,2\n" if cpu % 2 == 0 else "1,3\n"
+        files[f"{base}/package_cpus_list"] = "0-3\n"
+    state = observe_cpus(MapReader(files))
+    assert [c.siblings for c in state.cpus] == [CpuSet((0, 2)), CpuSet((1, 3))] * 2
+    assert {c.package for c in state.cpus} == {CpuSet(range(4))}
+
+
+def test_ids_without_sets_make_the_sets() -> None:
+    files = {f"{CPU}/online": "0-7\n"}
+    for cpu in range(8):
+        base = f"{CPU}/cpu{cpu}/topology"
+        files[f"{base}/physical_package_id"] = f"{cpu % 4 // 2}\n"
+        files[f"{base}/core_id"] = f"{cpu % 2}\n"
+    state = observe_cpus(MapReader(files))
+    assert [c.siblings for c in state.cpus[:4]] == [CpuSet((n, n + 4)) for n in range(4)]
+    assert state.cpus[1].package == CpuSet((0, 1, 4, 5))
+    del files[f"{CPU}/cpu5/topology/core_id"]
+    assert observe_cpus(MapReader(files)).cpus[1].siblings == CpuSet((1,))
+
+
 def test_unknown_ids_of_a_board_without_tables_are_none() -> None:
     files = machine(nodes=1, cores=1, threads=1)
     files[f"{CPU}/cpu0/topology/physical_package_id"] = "-1\n"
