@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _ATTRIBUTES = (("devices/graphics", ("passwd", "passwdValidTo", "connected")),)
-_ELEMENTS = ("devices/disk/source/cookies",)
+# Of a disk, and of the images behind it (backingStore).
+_ELEMENTS = ("devices/disk//source/cookies",)
 
 
 def strip(xml: str, *, where: str = "") -> str:
@@ -75,10 +76,13 @@ def _merge_cookies(domain: _Element, source: _Element) -> bool:
     return moved
 
 
-def _disk_sources(domain: _Element) -> dict[str, _Element]:
+def _disk_sources(domain: _Element) -> dict[tuple[str, ...], _Element]:
+    """Every source of every disk, by the disk's target and the elements that it lies in."""
     found = {}
     for disk in domain.findall("devices/disk"):
-        target, source = disk.find("target"), disk.find("source")
-        if target is not None and source is not None:
-            found[target.get("dev", "")] = source
+        target = disk.find("target")
+        name = "" if target is None else target.get("dev", "")
+        for source in disk.iter("source"):
+            key = (name, *(str(node.tag) for node in source.iterancestors()))
+            found[key] = source
     return found

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from backends.formats import domain_xml
+from tests.formats.domain_xml.canonical import canonical
 
 SECURE = """<domain>
   <devices>
     <disk><source protocol='https'><cookies><cookie name='a'>secret1</cookie></cookies></source>
+      <backingStore type='network'><source protocol='https'>
+        <cookies><cookie name='b'>secret4</cookie></cookies></source>
+        <backingStore><source><cookies><cookie name='c'>secret5</cookie></cookies></source>
+        </backingStore></backingStore>
       <target dev='vda' bus='virtio'/></disk>
     <graphics type='vnc' port='1' passwd='secret2' passwdValidTo='2030-01-01T00:00:00'/>
     <graphics type='spice' passwd='secret3' connected='keep'/>
@@ -24,9 +29,11 @@ def test_nothing_secret_is_left() -> None:
 def test_secrets_come_back_after_an_edit() -> None:
     edited = domain_xml.edit(domain_xml.strip(SECURE), {"memballoon": "none", "vcpu": "2"}).xml
     merged = domain_xml.merge(edited, SECURE)
-    assert domain_xml.strip(merged).replace(" ", "") == edited.replace(" ", "")
+    assert canonical(domain_xml.strip(merged)) == canonical(edited)
     for secret in ("secret1", "secret2", "passwdValidTo", "secret3", "connected"):
         assert secret in merged
+    cookies = domain_xml.parse(merged).findall("devices/disk//source/cookies/cookie")
+    assert [node.text for node in cookies] == ["secret1", "secret4", "secret5"]
 
 
 def test_a_device_that_is_gone_takes_its_secret_along() -> None:
