@@ -197,7 +197,8 @@ def minimal(name: str, devices: str = "") -> str:
 
 
 def fitted(xml: str) -> str:
-    """A definition from elsewhere made one for this machine: its QEMU, its machine types, no Xen.
+    """A definition from elsewhere made one for this machine: its QEMU, its machine types, no Xen,
+    nothing that libvirt 9.0 does not know yet.
 
     The rest is as its author wrote it.
     """
@@ -212,4 +213,16 @@ def fitted(xml: str) -> str:
         xml,
     )
     kind = r"<domain( [^>]*)?type=(['\"])(test|xen)['\"]"
-    return re.sub(kind, lambda found: f"<domain{found[1] or ''} type='qemu'", xml, count=1)
+    xml = re.sub(kind, lambda found: f"<domain{found[1] or ''} type='qemu'", xml, count=1)
+    return _older(xml)
+
+
+def _older(xml: str) -> str:
+    """What libvirt learned after 9.0, in the words of before."""
+    xml = re.sub(r"<watchdog model=(['\"])itco['\"]", "<watchdog model='i6300esb'", xml)
+    xml = re.sub(r"<audio ([^>]*)type=(['\"])pipewire['\"]", r"<audio \1type='pulseaudio'", xml)
+    if "<loader" in xml:  # either a firmware that libvirt chooses, or a loader
+        xml = re.sub(r"<os firmware=(['\"])efi['\"]>", "<os>", xml)
+        xml = re.sub(r"<firmware>.*?</firmware>", "", xml, flags=re.DOTALL)
+        xml = re.sub(r"(<(?:loader|nvram)[^>]*) format=(['\"])\w+['\"]", r"\1", xml)
+    return xml

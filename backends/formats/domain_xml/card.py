@@ -85,4 +85,5 @@ def free_slot(domain: _Element) -> tuple[int, int] | None:
 def _taken(domain: _Element) -> set[tuple[int, int]]:
     """Bus and slot of everything that has a guest address."""
     found = (units.pci_text(node) for node in domain.iterfind("devices/*/address[@type='pci']"))
-    return {(int(address[5:7], 16), int(address[8:10], 16)) for address in found if address}
+    parts = (address.rpartition(".")[0].split(":") for address in found if address)
+    return {(int(bus, 16), int(slot, 16)) for _, bus, slot in parts}

@@ -44,8 +44,10 @@ def _no_pci(domain: _Element, wanted: Mapping[str, str], completed: bool) -> Ite
 
 def _cards(domain: _Element, wanted: Mapping[str, str]) -> Iterator[Conflict]:
     for key, value in wanted.items():
-        name = key.removeprefix("card[").removesuffix("]")
-        if name == key or Card().same(domain, name, value) or free_slot(copy.deepcopy(domain)):
+        family, name = split(key)
+        if family != "card" or Card().same(domain, name, value):
+            continue
+        if free_slot(copy.deepcopy(domain)):
             continue
         yield Conflict(
             "vm-no-slot",

@@ -93,6 +93,13 @@ CASES = [
     ("<os><type machine='microvm'/></os>", Wanted(memory="4G"), []),
     ("<os><type machine='vexpress-a9'/></os>", Wanted(hostdevs=GPU), []),
 ]
+CARD = (Hostdev("0000:41:00.0", card="0000:41:00"), Hostdev("0000:41:00.1", card="0000:41:00"))
+FULL = "".join(f"<rng><address type='pci' bus='0' slot='{n}'/></rng>" for n in range(32))
+CASES += [
+    (f"<devices>{FULL}</devices>", Wanted(hostdevs=CARD), ["vm-no-slot"]),
+    (f"<devices>{FULL}</devices>", Wanted(hostdevs=GPU), []),  # libvirt adds a bridge
+    ("<devices/>", Wanted(hostdevs=CARD), []),
+]
 COMPLETED = [
     ("<os><type arch='armv7l' machine='vexpress-a9'/></os>", ["vm-no-pci"]),
     ("<os><type arch='s390x' machine='s390-ccw-virtio'/></os>", []),
