@@ -26,7 +26,11 @@ from tests.trial.hosts import boots, grub_bls
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/intel-workstation"
 SMALL = "version = 1\n[limits]\nmemlock = 'unlimited'\n"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "examples/README.md",
+]
 _CHANGES = {
     "--apply",
     "--rollback",
@@ -78,6 +82,7 @@ class Reader:
         for name in ("host.toml", "capture.json"):
             shutil.copy(EXAMPLE / name, folder)
         shutil.copy(EXAMPLE / "capture.json", folder / "host.json")
+        (folder / "examples").symlink_to(ROOT / "examples")
         (folder / "hosts").mkdir()
         shutil.copy(EXAMPLE / "host.toml", folder / "hosts/kvm-01.toml")
 
@@ -161,7 +166,7 @@ def started(*argv: str, at: Path | None = None) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.stem}")
 def test_every_command_works(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     reader = Reader(tmp_path)
