@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from backends.host import Host
+from backends.identity import boot_id
 from backends.reader import Reader
 from reconciler.model import Effective, Plan
 from reconciler.ownership import STATE_DIR
@@ -47,9 +48,8 @@ def remember(host: Host, session: Session, after: Plan, *, going_on: bool) -> No
         if known is not None:
             forget(host)
         return
-    boot_id = (host.reader.read_text("/proc/sys/kernel/random/boot_id") or "").strip()
     tries = known.tries if known and going_on else 0
-    write(host, Left(session.spec_path, session.spec_digest, boot_id, tries))
+    write(host, Left(session.spec_path, session.spec_digest, boot_id(host.reader), tries))
 
 
 def write(host: Host, what: Left) -> None:

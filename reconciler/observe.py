@@ -8,9 +8,9 @@ from backends.bootloader.detect import observe_boot
 from backends.bootloader.state import BootState
 from backends.builtin import builtin_drivers, builtin_modules
 from backends.cpu import CpuState, observe_cpus
-from backends.formats.systemd_conf import environment
 from backends.groups import observe_groups
 from backends.hugepage_writers import Writer, observe_writers
+from backends.identity import Identity, observe_identity, system_name
 from backends.initramfs import observe_initramfs
 from backends.initramfs.state import InitramfsState
 from backends.inverse import missing_folders
@@ -38,17 +38,6 @@ class OwnPath(Record):
     content: bytes | None
     mode: int = 0o644
     missing_folders: tuple[str, ...] = ()
-
-
-class Identity(Record):
-    """Which machine this is, and which boot of it."""
-
-    VOLATILE = frozenset({"boot_id"})
-
-    hostname: str
-    machine_id: str
-    kernel: str
-    boot_id: str
 
 
 class HostState(Record):
@@ -134,35 +123,14 @@ def observe(
         own_files={path: _own_path(reader, path) for path in sorted(paths)},
         owned=owned,
         names=observe_names(reader, (f.id for f in pci)),
-        system=_system(reader),
+        system=system_name(reader),
     )
-
-
-def observe_identity(reader: Reader) -> Identity:
-    """hostname(5), machine-id(5) and the running kernel; the running name wins over the file."""
-    name = reader.read_text("/proc/sys/kernel/hostname") or reader.read_text("/etc/hostname")
-    return Identity(
-        hostname=_line(name),
-        machine_id=_line(reader.read_text("/etc/machine-id")),
-        kernel=_line(reader.read_text("/proc/sys/kernel/osrelease")),
-        boot_id=_line(reader.read_text("/proc/sys/kernel/random/boot_id")),
-    )
-
-
-def _system(reader: Reader) -> str:
-    """The distribution's name, os-release(5)."""
-    values = environment(reader.read_text("/etc/os-release") or "")
-    return values.get("PRETTY_NAME") or values.get("ID") or ""
 
 
 def _drivers(pci: PciState, owned: Owned) -> Iterator[str]:
     """The host's drivers of all functions; of those that were taken from it, the ones before."""
     yield from {f.driver for f in pci if f.driver is not None}
     yield from {str(kept["driver"]) for kept in owned.section("devices").values()}
-
-
-def _line(text: str | None) -> str:
-    return (text or "").strip()
 
 
 def _own_path(reader: Reader, path: str) -> OwnPath:

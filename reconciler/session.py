@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from backends.bootloader import declarable
 from backends.files import read_regular
+from backends.identity import observe_identity
 from reconciler import trust
 from reconciler.model import Finding, Plan
-from reconciler.observe import HostState, observe, observe_identity
+from reconciler.observe import HostState, observe
 from reconciler.ownership import Owned
 from reconciler.plan import build
 from reconciler.resources import own_paths

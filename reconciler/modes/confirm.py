@@ -9,6 +9,7 @@ from collections.abc import Callable
 from backends.bootloader.detect import running_arguments
 from backends.bootloader.trial.arguments import running_mark
 from backends.host import Host
+from backends.identity import boot_id
 from reconciler import ownership
 from reconciler.apply import Outcome
 from reconciler.git import commit_of
@@ -143,8 +144,7 @@ def _not_in_trial(host: Host, there: Armed | None, mark: str) -> NotInTrial:
         if mark:
             text = "this trial boot was taken back: its configuration is no longer there to keep"
         return NotInTrial(text, hint="boot.trial = true in the spec, then reconcile --apply")
-    boot = (host.reader.read_text("/proc/sys/kernel/random/boot_id") or "").strip()
-    if boot == there.boot_id:
+    if boot_id(host.reader) == there.boot_id:
         return NotInTrial("the trial is armed but not booted yet", hint="reboot, then confirm")
     if mark:
         text = "this is the trial boot of another configuration than the one that is armed now"

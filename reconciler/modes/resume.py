@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from backends.host import Host
+from backends.identity import boot_id
 from reconciler.left import Left, forget, left, write
 from reconciler.model import Effective
 from reconciler.render.messages import say
@@ -29,7 +30,7 @@ class OtherSpec(ReconcileError):
 def begin(args: argparse.Namespace, found: Source, host: Host) -> Session | None:
     """What to go on with, counted as a try; None: nothing. Raises ReconcileError."""
     what = left(host.reader)
-    if what is None or what.boot_id == _boot(host):
+    if what is None or what.boot_id == boot_id(host.reader):
         waits = "what was left waits for a reboot, which has not come yet"
         if not args.quiet:
             say(waits if what else "nothing was left for this boot")
@@ -66,7 +67,3 @@ def _count(host: Host, what: Left) -> None:
 
 def _waits(session: Session) -> bool:
     return any(p.effective is Effective.REBOOT for p in session.plan().pending)
-
-
-def _boot(host: Host) -> str:
-    return (host.reader.read_text("/proc/sys/kernel/random/boot_id") or "").strip()
