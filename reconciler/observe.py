@@ -26,6 +26,7 @@ from backends.snapshot import SnapshotReader
 from backends.systemd import SystemdState, observe_systemd
 from backends.tuned import TunedState, observe_tuned
 from backends.vf_settings import Settings, observe_ip, observe_vf_settings
+from backends.vfio_ids import VfioIds, observe_vfio_ids
 from backends.virtualisation import VirtState, observe_virtualisation
 from reconciler import ownership
 from reconciler.ownership import Owned
@@ -50,6 +51,7 @@ class HostState(Record):
     pci_drivers: tuple[str, ...]
     vfio_builtin: bool
     builtin_drivers: frozenset[str]
+    vfio_ids: tuple[VfioIds, ...]
     iommu: IommuState
     needs: Needs
     vf_settings: Settings
@@ -105,6 +107,7 @@ def observe(
         pci_drivers=reader.list("/sys/bus/pci/drivers"),
         vfio_builtin="vfio_pci" in modules,
         builtin_drivers=builtin_drivers(reader, _drivers(pci, owned), modules),
+        vfio_ids=observe_vfio_ids(reader),
         iommu=observe_iommu(reader, pci),
         needs=observe_needs(reader, pci, ssh_connection=ssh_connection),
         vf_settings=observe_vf_settings(reader, pci),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from backends.formats.cmdline import matching
 from backends.iommu import IommuState, diagnose, uses_kernel_dma
 from backends.needs import Needs
 from backends.pci import PciFunction, PciState
@@ -26,9 +27,8 @@ def iommu_findings(ctx: Context, where: str) -> Iterator[Finding]:
     state = ctx.state
     diagnosis = diagnose(state.iommu, state.pci)
     off = diagnosis.argument
-    leaving = [str(a) for a in ctx.spec.boot.absent_kernel_args]
-    leaving += ctx.owned.get("kernel-args", "args") or ()
-    if not diagnosis.usable and off not in leaving:
+    going = off is not None and off in leaving_arguments(ctx, (off,))
+    if not diagnosis.usable and not going:
         entries = state.boot.normal()
         gone = off and entries and not any(off in entry.args for entry in entries)
         hint = "the next boot is without it: reboot, then apply" if gone else diagnosis.hint
@@ -37,6 +37,13 @@ def iommu_findings(ctx: Context, where: str) -> Iterator[Finding]:
         message = f"{diagnosis.message}: the groups are known after the next boot"
         hint = "everything safe is prepared now; the groups are checked before a VM gets the device"
         yield warn("groups-unknown", where, message, hint)
+
+
+def leaving_arguments(ctx: Context, arguments: Sequence[str]) -> set[str]:
+    """Those of these kernel arguments that this plan takes away, or that are ours to change."""
+    absent = (str(a) for a in ctx.spec.boot.absent_kernel_args)
+    named = {word for pattern in absent for word in matching(arguments, pattern)}
+    return named | set(ctx.owned.get("kernel-args", "args") or ())
 
 
 def acs_findings(words: Iterable[tuple[str, str]]) -> Iterator[Finding]:

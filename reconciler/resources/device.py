@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from backends.pci import PciFunction
 from reconciler.model import Change, Finding, Pending, Unchanged
-from reconciler.passthrough import framebuffer, live, persist, record, safety
+from reconciler.passthrough import foreign_ids, framebuffer, live, persist, record, safety
 from reconciler.passthrough.persist import SECTION
 from reconciler.passthrough.select import Selection, select_all
 from reconciler.resources.base import Context, Result, Wishes
@@ -80,6 +80,7 @@ def _findings(ctx: Context, selections: tuple[Selection, ...]) -> Iterator[Findi
     if ctx.spec.device:
         yield from safety.iommu_findings(ctx, "device[0]")
         yield from safety.acs_findings(arguments)
+        yield from foreign_ids.findings(ctx, given)
     for selection in selections:
         yield from safety.sibling_findings(selection, state.iommu, state.pci)
         yield from safety.function_findings(selection, state.iommu)
