@@ -41,11 +41,11 @@ _REFUSALS = frozenset({errno.EIO, errno.EPERM, errno.ENOENT, errno.ENOSPC, errno
 
 
 # Programs that change the running system rather than files: never for a tree.
-_RUNNING = frozenset({"modprobe", "systemctl", "ip", "udevadm"})
+_RUNNING = frozenset({"modprobe", "systemctl", "ip", "udevadm", "bootctl"})
 
 
 def acts_on_running_system(argv: Sequence[str]) -> bool:
-    """Whether a program changes the kernel or the service manager that run now."""
+    """Whether a program changes the kernel, the service manager or the firmware that run now."""
     return os.path.basename(argv[0]) in _RUNNING
 
 

@@ -29,6 +29,7 @@ from reconciler.ownership import Owned
 from reconciler.plan import iommu_word
 from reconciler.render.plan_json import from_json
 from reconciler.tree import in_tree
+from reconciler.trial import plan as trial
 from specs.errors import ReconcileError, UsageError
 from specs.record import replace
 
@@ -63,6 +64,8 @@ def plan(host: Host, record: RunRecord, state: HostState) -> Plan:
     ``state`` is the host as it is now."""
     done = _changes(host, record)
     stale = {path: steps for path, steps in _generated(done) if _moved_on(host, record, path)}
+    if any(change.id == trial.ID for change in done):
+        stale |= trial.back(state)
     same_boot = record.first("planned").get("boot", "") == state.identity.boot_id
     effective = Effective.NOW if same_boot else _latest(done)
     changes = tuple(_parts(record, state, stale, effective))

@@ -97,6 +97,7 @@ class Session(Record):
             base_dir=self.base_dir,
             documents=self.documents,
             spec_digest=self.spec_digest,
+            tree=self.source.tree is not None,
             confirming=self.confirming,
             again=self.again,
         )

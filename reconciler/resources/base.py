@@ -65,8 +65,8 @@ class Result(Record):
 class Context(Record):
     """Everything a decision may depend on. ``base_dir`` is where the spec's relative paths start;
     ``documents`` holds the files that the spec names (domain definitions), by spec path.
-    ``confirming``: what a trial boot has tried becomes permanent. ``again``: a trial that failed is
-    tried once more."""
+    ``tree``: no kernel, firmware or service manager of this host runs. ``confirming``: what a trial
+    boot has tried becomes permanent. ``again``: a trial that failed is tried once more."""
 
     spec: HostSpec
     state: HostState
@@ -75,6 +75,7 @@ class Context(Record):
     base_dir: str
     documents: Mapping[str, bytes] = field(default_factory=dict)
     spec_digest: str = ""
+    tree: bool = False
     confirming: bool = False
     again: bool = False
 

@@ -16,6 +16,7 @@ from backends.bootloader.trial import backend, units
 from backends.bootloader.trial.arguments import mark, safety
 from backends.bootloader.wishes import retired, spelled
 from backends.formats.cmdline import MAX_BYTES, excess_bytes, join
+from backends.steps import Step
 from reconciler.boot_files import claim_of, steps_of
 from reconciler.digest import digest
 from reconciler.model import (
@@ -29,6 +30,7 @@ from reconciler.model import (
     refuse,
     warn,
 )
+from reconciler.observe import HostState
 from reconciler.resources.base import Context, Result
 from reconciler.resources.files import BOOT_GROUP
 from reconciler.trial.phase import Phase, phase
@@ -54,6 +56,8 @@ def tried(ctx: Context, wish: BootWish, change: BootEdit, because: str) -> Resul
         return Result(findings=(_failed(ctx),), held=BOOT_GROUP)
     asked = _asked(ctx, wish, change, ident)
     edit = trial.edit(state, asked)
+    if edit.choose and ctx.tree:
+        return Result(findings=(_firmware(),), held=BOOT_GROUP)
     if edit.problems:
         return Result(findings=tuple(map(finding_of, edit.problems)), held=BOOT_GROUP)
     watch = units.edits(state.tried, ctx.state.systemd, asked, ctx.spec.boot.trial_minutes)
@@ -76,6 +80,20 @@ def ended(ctx: Context) -> Result:
     edit = trial.undo(state, wish) if trial else TrialEdit()
     files = (*edit.files, *units.undo(state.tried, wish))
     return Result(changes=(_ending(ctx, files, edit),))
+
+
+def back(state: HostState) -> dict[str, tuple[Step, ...]]:
+    """For each file of the trial that is there what takes it back now, whatever GRUB, systemd-boot
+    and others made of it since; for a file that needs nothing, no step."""
+    owned = state.owned.files(FILES)
+    trial = backend(state.boot) if armed(state.owned) else None
+    if trial is None:
+        return {}
+    wish = TrialWish((), owned_files=owned)
+    edit = trial.undo(state.boot, wish)
+    files = (*edit.files, *units.undo(state.boot.tried, wish))
+    found: dict[str, tuple[Step, ...]] = dict.fromkeys(owned, ())
+    return found | {file.path: steps_of([file], owned) for file in files}
 
 
 def _ident(wish: BootWish, change: BootEdit) -> str:
@@ -162,6 +180,11 @@ def _too_long(edit: TrialEdit) -> Iterator[Finding]:
         yield refuse("kernel-args-too-long", "boot.kernel_args", text, "use fewer arguments")
 
 
+def _firmware() -> Finding:
+    text = "the firmware has to be told which entry to start once, and a tree has none"
+    return refuse("trial-unsupported", "boot.trial", text, "apply it on the running host")
+
+
 def _unwatched(ctx: Context) -> Iterator[Finding]:
     systemd = ctx.state.systemd
     if not systemd.installed:
@@ -194,7 +217,7 @@ def _failed(ctx: Context) -> Finding:
     return refuse(
         "trial-failed",
         "boot.trial",
-        f"these arguments were tried already: {why}",
+        f"a trial of these arguments is over: {why}",
         "see that boot's log (journalctl -b -1); then change the arguments, or try these once "
         "more: reconcile --apply --again",
     )

@@ -87,13 +87,13 @@ def test_a_kernel_that_panics_comes_back_by_itself(lab: Lab) -> None:
 
 @pytest.mark.story
 @pytest.mark.parametrize(
-    "flavour", [pytest.param(f, marks=pytest.mark.xdist_group(f)) for f in FLAVOURS]
+    "name", [pytest.param(f, marks=pytest.mark.xdist_group(f)) for f in FLAVOURS]
 )
-def test_trials(lab: Lab, flavour: str) -> None:
+def test_trials(lab: Lab, name: str) -> None:
     """The old arguments are back after all but the last."""
-    guest = lab.boot(flavour)
-    steps = report.Steps(f"trial-{flavour}", guest.setup.accel)
-    trial = begin(guest, flavour)
+    guest = lab.boot(name)
+    steps = report.Steps(f"trial-{name}", guest.setup.accel)
+    trial = begin(guest, name)
     with steps("panics"):
         fails(trial, PANIC)
     with steps("never finds its disk"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from backends.formats.grubenv import parse_grubenv, set_variable
+from backends.reader import TreeReader
 from tests.simulator import esp, grub2
 from tests.simulator.hosts import ROOT, debian, grub_cfg
 from tests.simulator.tree import TreeBuilder
@@ -92,6 +93,11 @@ def grub_starts(root: Path, boot: str, folder: str = "grub") -> str:
         path.write_text(set_variable(text, "next_entry", ""))
     (root / "proc/sys/kernel/random/boot_id").write_text(f"{boot}\n")
     return chosen
+
+
+def reader(root: Path) -> TreeReader:
+    """What is there now."""
+    return TreeReader(root)
 
 
 def contents(root: Path) -> dict[str, bytes]:

@@ -301,6 +301,11 @@ def test_hosts_that_cannot(tmp_path: Path, spec: Path, break_it: str, word: str)
     assert word in _code(spec, root)["trial-unsupported"]
 
 
+def test_a_tree_has_no_firmware_to_tell(tmp_path: Path, spec: Path) -> None:
+    root = hosts.systemd_boot(tmp_path / "root").root
+    assert "firmware" in _code(spec, root)["trial-unsupported"]
+
+
 def test_without_systemd_or_a_program_it_says_that_nobody_watches(
     tmp_path: Path, spec: Path
 ) -> None:

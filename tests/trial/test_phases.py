@@ -153,12 +153,19 @@ def test_an_empty_spec_gives_everything_back(tree: Tree, when: str) -> None:
     assert tree("plan", tree.empty, "--detailed-exitcode").code == 0
 
 
-def test_rollback_takes_an_armed_trial_back(tree: Tree) -> None:
+@pytest.mark.parametrize("when", ["armed", "running", "over"])
+def test_rollback_takes_a_trial_back(tree: Tree, when: str) -> None:
     before = contents(tree.root)
     tree.apply()
+    if when != "armed":
+        tree.reboots()
+    if when == "over":
+        boots(tree.root, OLD, "boot-3")
     done = tree("rollback")
     assert done.code == 0, done.out + done.err
     assert contents(tree.root) == before
+    assert tree.apply().code == 0
+    assert b"\nnext_entry=reconcile-trial\n" in contents(tree.root)["boot/grub/grubenv"]
 
 
 @pytest.mark.parametrize(
