@@ -75,19 +75,28 @@ def _housekeeping(table: CpuTable, sets: CpuSets, state: CpuState) -> Iterator[F
     if table.reserved is not None and not table.reserved & state.online:
         message = f"none of the reserved {cpus(table.reserved)} is online"
         yield refuse("cpu-no-housekeeping", "cpu.reserved", message, f'write reserved = "{left}"')
-    first = min(state.online)
-    if first in sets.isolated:
-        message = (
-            f"CPU {first} boots the machine: the kernel keeps its own timers and interrupts on it "
-            "whatever nohz_full and irqaffinity ask for"
-        )
-        hint = f'write isolated = "{sets.isolated - CpuSet((first,))}"'
-        yield warn("cpu-boot-isolated", "cpu.isolated", message, hint)
+    yield from _boot_cpu(sets, state)
     idle = state.online - sets.isolated - sets.reserved
     if idle and sets.isolated and table.reserved is not None:
         message = f"{are(idle)} neither isolated nor reserved: nothing is kept on or off them"
         hint = f'write reserved = "{table.reserved | idle}"'
         yield note("cpu-unassigned", "cpu.reserved", message, hint)
+
+
+def _boot_cpu(sets: CpuSets, state: CpuState) -> Iterator[Finding]:
+    """nohz_full= loses the CPU that boots, irqaffinity= gains it (kernel/time/tick-sched.c,
+    kernel/irq/irqdesc.c); isolcpus= takes it (seen in tests/resources/test_boot_args.py)."""
+    first = min(state.online)
+    for key, wanted in (("isolated", sets.isolated), ("nohz_full", sets.nohz_full)):
+        if first in wanted:
+            message = (
+                f"CPU {first} boots the machine: the kernel keeps its own timers and interrupts on "
+                "it whatever nohz_full and irqaffinity ask for"
+            )
+            rest = wanted - CpuSet((first,))
+            hint = f'write {key} = "{rest}"' if rest else f"take {key} out"
+            yield warn("cpu-boot-isolated", f"cpu.{key}", message, hint)
+            return
 
 
 def _leave_a_core(state: CpuState) -> str:

@@ -10,6 +10,7 @@ import pytest
 from backends.steps import RemoveFile, Run, Step, WriteAttribute, WriteFile
 from reconciler.model import Claim
 from reconciler.placement import interrupts, irqbalance, slices
+from reconciler.resources.base import Wishes
 from reconciler.resources.cpu import RESOURCE
 from specs.record import replace
 from specs.values import CpuSet
@@ -277,6 +278,36 @@ def test_the_kernel_that_did_not_follow_is_told_of() -> None:
     assert host.plan(cpu=CPU).findings == ()
 
 
+@pytest.mark.parametrize(
+    ("line", "absent", "refused"),
+    [
+        ("isolcpus=2", [], True),
+        ("isolcpus=2", ["isolcpus=2"], False),
+        ("isolcpus=2", ["isolcpus"], False),
+        ("isolcpus=2", ["isolcpus=3"], True),
+        ("isolcpus=domain,managed_irq,10-15,2-7", [], False),
+        ("nohz_full=2", [], False),
+    ],
+)
+def test_an_argument_of_somebody_else_is_in_the_way_unless_it_is_to_go(
+    line: str, absent: list[str], refused: bool
+) -> None:
+    host = bench(files={"/proc/cmdline": "quiet\n"})
+    ctx = host.context(cpu=CPU, boot={"absent_kernel_args": absent})
+    boot = replace(ctx.state.boot, configured=("quiet", line))
+    result = RESOURCE.plan(replace(ctx, state=replace(ctx.state, boot=boot)), Wishes())
+    assert ("refuse kernel-arg-conflict cpu.isolated" in codes(result.findings)) == refused
+
+
+def test_an_argument_that_tuned_has_put_there_is_taken_away_by_tuned() -> None:
+    files = {"/etc/tuned/bootcmdline": "TUNED_BOOT_CMDLINE=isolcpus=2\n"}
+    ctx = bench(files=files).context(cpu=CPU)
+    boot = replace(ctx.state.boot, configured=("quiet", "isolcpus=2"))
+    result = RESOURCE.plan(replace(ctx, state=replace(ctx.state, boot=boot)), Wishes())
+    (finding,) = [f for f in result.findings if f.code == "kernel-arg-conflict"]
+    assert finding.hint.startswith("TuneD puts it there")
+
+
 def test_nothing_declared_is_nothing_planned() -> None:
     result = bench(files={**_IRQS, **_IRQBALANCE}).plan()
     assert (result.changes, result.findings) == ((), ())
@@ -295,9 +326,8 @@ def test_giving_back_puts_an_earlier_file_back() -> None:
 def test_an_interrupt_that_the_kernel_has_taken_over_is_not_given_back() -> None:
     host = bench(files=_IRQS)
     host.apply(cpu=IRQ)
-    ctx = _readonly(host, 24)
-    ctx = replace(ctx, spec=replace(host.context(), owned=host.owned).spec)
-    (change,) = interrupts.plan(ctx).changes
+    nothing_wanted = replace(_readonly(host, 24), spec=host.context().spec)
+    (change,) = interrupts.plan(nothing_wanted).changes
     written = [s.path for s in change.steps if isinstance(s, WriteAttribute)]
     assert "/proc/irq/26/smp_affinity_list" in written
     assert "/proc/irq/24/smp_affinity_list" not in written
