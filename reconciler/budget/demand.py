@@ -73,6 +73,11 @@ class Present(Record):
     hard_limit_kib: int | None = None
     autostart: bool = False
 
+    @property
+    def page(self) -> PageSize | None:
+        """``page_kib`` as a size."""
+        return PageSize.from_kib(self.page_kib) if self.page_kib else None
+
 
 def demand(
     index: int, vm: Vm, device_nodes: Mapping[str, int], present: Present | None = None
@@ -82,7 +87,6 @@ def demand(
     tune, memory = vm.cputune, vm.memory
     topology = None if vm.topology is None else vm.topology.vcpus
     numa = memory.numatune
-    page = memory.hugepages or (PageSize.from_kib(has.page_kib) if has.page_kib else None)
     return VmDemand(
         where=f"vm[{index}]",
         name=vm.name,
@@ -91,7 +95,7 @@ def demand(
         emulatorpin=tune.emulatorpin,
         iothreadpin=tune.iothreadpin,
         memory_kib=memory.size.kib if memory.size else has.memory_kib,
-        page=page,
+        page=memory.hugepages or has.page,
         nodes=frozenset(numa.nodeset) if numa else frozenset(),
         strict=numa is not None and numa.mode in ("strict", "restrictive"),
         devices=tuple((name, device_nodes[name]) for name in vm.devices if name in device_nodes),
@@ -100,6 +104,28 @@ def demand(
         viommu=has.viommu,
         hard_limit_kib=has.hard_limit_kib,
         autostart=has.autostart if vm.autostart is None else vm.autostart,
+    )
+
+
+def standing(name: str, has: Present) -> VmDemand:
+    """The demand of a domain that the spec does not name: it is left alone, and counted."""
+    return VmDemand(
+        where=f"domain {name}",
+        name=name,
+        vcpus=has.vcpus or len(has.vcpupin) or None,
+        vcpupin=has.vcpupin,
+        emulatorpin=None,
+        iothreadpin=(),
+        memory_kib=has.memory_kib,
+        page=has.page,
+        nodes=frozenset(),
+        strict=False,
+        devices=(),
+        passthrough=0,
+        locked=has.locked,
+        viommu=has.viommu,
+        hard_limit_kib=has.hard_limit_kib,
+        autostart=has.autostart,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 from reconciler.budget.board import Advice, Board
 from reconciler.budget.demand import VmDemand
@@ -13,13 +13,15 @@ from reconciler.model import Finding, note, warn
 from specs.values import CpuSet
 
 
-def overlap_findings(vms: Sequence[VmDemand], board: Board, advice: Advice) -> Iterator[Finding]:
-    """Within each VM, then between every two of them."""
+def overlap_findings(
+    vms: Sequence[VmDemand], board: Board, advice: Advice, others: Sequence[VmDemand] = ()
+) -> Iterator[Finding]:
+    """Within each VM, then between every two of them and between each and every other domain."""
     for vm in vms:
         yield from _twice(vm)
         yield from _own_threads(vm)
-    shared = _shared(vms, board)
-    for one, other in combinations(vms, 2):
+    shared = _shared((*vms, *others), board)
+    for one, other in (*combinations(vms, 2), *product(others, vms)):
         cores = shared[one.where] & shared[other.where]
         yield from _overlap(one, other, advice)
         yield from _foreign_threads(one, other)

@@ -13,15 +13,31 @@ from specs.values import PageSize
 
 
 def demand_findings(
-    vms: Sequence[VmDemand], wanted: Sequence[Target], memory: MemoryState
+    vms: Sequence[VmDemand],
+    wanted: Sequence[Target],
+    memory: MemoryState,
+    others: Sequence[VmDemand] = (),
 ) -> Iterator[Finding]:
     """Refuse what can never start: one VM alone, or all that start with the host. Warn where
-    all together do not fit, since they may be meant to take turns."""
+    all together do not fit, since they may be meant to take turns, and where they do not fit
+    beside ``others``: domains that start with the host and that the spec does not name."""
     backed = [vm for vm in vms if vm.pages]
     for vm in backed:
         yield from _one(vm, wanted, memory)
     for page in sorted({vm.page for vm in backed if vm.page}):
-        yield from _together([vm for vm in backed if vm.page == page], page, wanted, memory)
+        own = [vm for vm in backed if vm.page == page]
+        found = list(_together(own, page, wanted, memory))
+        yield from found or _beside(own, others, page, supply(page, wanted, memory))
+
+
+def _beside(
+    vms: Sequence[VmDemand], others: Sequence[VmDemand], page: PageSize, there: int
+) -> Iterator[Finding]:
+    standing = [vm for vm in others if vm.autostart and vm.page == page]
+    started = [vm for vm in vms if vm.autostart]
+    everyone = [*standing, *started]
+    if standing and started and _sum(everyone) > there >= _sum(started):
+        yield _too_many(warn, everyone, "start with the host", page, there, "")
 
 
 def supply(

@@ -14,18 +14,21 @@ from reconciler.model import Finding, refuse, warn
 from specs.values import CpuSet
 
 
-def vm_findings(vms: Sequence[VmDemand], board: Board) -> Iterator[Finding]:
-    """Every finding about pins and nodes; silent where the host's CPUs are not known."""
+def vm_findings(
+    vms: Sequence[VmDemand], board: Board, others: Sequence[VmDemand] = ()
+) -> Iterator[Finding]:
+    """Every finding about pins and nodes; silent where the host's CPUs are not known. ``others``
+    are domains that the spec does not name: their CPUs are not to be had."""
     if not board.cpus.present:
         return
-    advice = Advice(vms, board)
+    advice = Advice((*vms, *others), board)
     for vm in vms:
         yield from _range(vm, board)
         yield from _outside(vm, board, advice)
         yield from _unpinned(vm, board, advice)
         yield from _adrift(vm, board, advice)
         yield from locality_findings(vm, board, advice)
-    yield from overlap_findings(vms, board, advice)
+    yield from overlap_findings(vms, board, advice, others)
     yield from cpu_demand_findings(vms, board)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.budget.board import Board
 from reconciler.budget.cpu_checks import kernel_age
-from reconciler.budget.demand import Present, VmDemand, demands
+from reconciler.budget.demand import Present, VmDemand, demands, standing
 from reconciler.budget.domain import present
 from reconciler.budget.host_memory import host_memory_findings
 from reconciler.budget.memlock import libvirt_findings
@@ -23,12 +23,13 @@ def budget_findings(ctx: Context) -> Iterator[Finding]:
     """Pins, places and pages of every ``[[vm]]``, and the kernel's age."""
     yield from kernel_age(ctx.state.identity.kernel)
     vms = vm_demands(ctx)
-    yield from vm_findings(vms, board(ctx))
+    others = _others(ctx)
+    yield from vm_findings(vms, board(ctx), others)
     if ctx.spec.limits.memlock is not None:
         yield from libvirt_findings(vms)
     if _known(ctx):
         wanted = targets(ctx.spec.hugepages)
-        yield from demand_findings(vms, wanted, ctx.state.memory)
+        yield from demand_findings(vms, wanted, ctx.state.memory, others)
         yield from host_memory_findings(vms, wanted, ctx.state.memory)
 
 
@@ -59,17 +60,29 @@ def vm_demands(ctx: Context) -> tuple[VmDemand, ...]:
 
 def _present(ctx: Context) -> dict[str, Present]:
     """What those domains have of their own: the existing ones, else as they will be defined."""
-    named = {vm.name for vm in ctx.spec.vm}
     default = ctx.state.memory.default_kib
     defined = {
         vm.name: present(document.decode("utf-8", "replace"), autostart=False, default_kib=default)
         for index, vm in enumerate(ctx.spec.vm)
         if (document := ctx.documents.get(f"vm[{index}].definition")) is not None
     }
-    return defined | {
+    return defined | _standing(ctx, named=True)
+
+
+def _others(ctx: Context) -> tuple[VmDemand, ...]:
+    """The domains that the spec does not name; of no matter where it has no VM at all."""
+    found = _standing(ctx, named=False) if ctx.spec.vm else {}
+    return tuple(standing(name, has) for name, has in found.items())
+
+
+def _standing(ctx: Context, *, named: bool) -> dict[str, Present]:
+    """Existing domains that the spec names, or the rest of them."""
+    names = {vm.name for vm in ctx.spec.vm}
+    default = ctx.state.memory.default_kib
+    return {
         domain.name: present(domain.inactive, autostart=domain.autostart, default_kib=default)
         for domain in ctx.state.libvirt.domains
-        if domain.name in named and domain.inactive is not None
+        if (domain.name in names) == named and domain.inactive is not None
     }
 
 

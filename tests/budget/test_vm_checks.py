@@ -7,7 +7,7 @@ from typing import Any
 from backends.cpu import observe_cpus
 from backends.memory import observe_memory
 from reconciler.budget.board import Board
-from reconciler.budget.demand import Present, demand
+from reconciler.budget.demand import Present, demand, standing
 from reconciler.budget.host_memory import host_memory_findings, memory_left_kib
 from reconciler.budget.page_demand import demand_findings, supply
 from reconciler.budget.pages import targets
@@ -156,6 +156,19 @@ def test_isolated_cpus_for_nobody() -> None:
 def unused_by(*vms: Vm) -> list[Finding]:
     """Like ``found``, of ``isolated-unused`` only."""
     return [f for f in vm_findings(asked(*vms), board(ISOLATED, RESERVED)) if f.code == UNUSED]
+
+
+def test_domains_that_the_spec_does_not_name_keep_their_cpus() -> None:
+    db = standing("db", Present(vcpus=2, vcpupin=(CpuSet((2,)), CpuSet((3,)))))
+    here = board(ISOLATED, RESERVED)
+    findings = list(vm_findings(asked(vm("a", ["2", "10"]), vm("b", vcpu=2)), here, [db]))
+    told = {f.code: f for f in findings}
+    assert told["unpinned"].hint == 'write vcpupin = ["4", "12"]'
+    assert told["pin-overlap"].message == "db and a are both pinned to CPU 2"
+    assert told["pin-overlap"].where == "vm[0].cputune.vcpupin"
+    assert told["pin-overlap"].hint.startswith('write vcpupin = ["5", "13"]')
+    (split,) = [f for f in vm_findings(asked(vm("a", ["11"])), here, [db]) if f.code == "smt-split"]
+    assert split.where == "vm[0].cputune.vcpupin"
 
 
 def test_without_a_number_of_vcpus_the_number_is_asked_for() -> None:
@@ -328,6 +341,23 @@ def test_vms_that_start_with_the_host_need_room_together() -> None:
 def test_vms_that_may_take_turns_only_warn() -> None:
     (finding,) = pages(big("a", "9G", autostart=True), big("b", "9G"))
     assert codes([finding]) == ["warn vm-exceeds-hugepages vm[1].memory"]
+
+
+def test_pages_that_a_domain_of_others_takes_at_the_start_of_the_host() -> None:
+    _, memory = host()
+    wanted = targets(pages_table({"size": "1G", "count": 16}))
+    db = standing("db", Present(memory_kib=9 * GIB, page_kib=GIB, autostart=True))
+    started = asked(big("a", "9G", autostart=True))
+    (finding,) = demand_findings(started, wanted, memory, [db])
+    assert codes([finding]) == ["warn vm-exceeds-hugepages vm[0].memory"]
+    assert "db, a start with the host and need 18 huge pages" in finding.message
+    for vms, others in (
+        (asked(big("a", "9G")), [db]),
+        (asked(big("a", "7G", autostart=True)), [db]),
+        (started, [replace(db, autostart=False)]),
+        (started, [replace(db, page=PageSize.parse("2M"))]),
+    ):
+        assert not list(demand_findings(vms, wanted, memory, others))
 
 
 def test_pages_of_the_node_that_the_memory_must_come_from() -> None:
