@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from backends.bootloader.room import HINT
 from backends.initramfs import UNKNOWN, generator, own_paths
 from backends.initramfs.state import Contents
-from reconciler.model import Change, Claim, Effective, Finding, refuse
+from reconciler.model import Change, Claim, Effective, Finding, refuse, warn
 from reconciler.resources.base import Context, FileWish, Result, Wishes
 from reconciler.resources.files import BOOT_GROUP
 from reconciler.resources.files import RESOURCE as FILES
@@ -33,8 +33,11 @@ class Initramfs:
         due = causes or ctx.owned.get(SECTION, "due")
         if not due and not state.behind:
             return Result()
-        if state.generator == UNKNOWN or state.blocked:
-            return Result(findings=(_impossible(ctx),))
+        if state.blocked:
+            return Result(findings=(_blocked(state.blocked),))
+        if state.generator == UNKNOWN:
+            inside = [f for f in wishes.files if f.in_initramfs]
+            return Result(findings=(_unknown(inside),) if inside else ())
         if state.lacks_room:
             where = state.lacks_room.partition(" ")[0]
             return Result(findings=(refuse("esp-full", where, state.lacks_room, HINT),))
@@ -95,11 +98,17 @@ def _acts_inside(change: Change) -> bool:
     return any(c.section == SECTION and c.key == "due" for c in change.claims)
 
 
-def _impossible(ctx: Context) -> Finding:
-    state = ctx.state.initramfs
-    if state.blocked:
-        message = f"the initramfs cannot be made again: {state.blocked}"
-        return refuse("initramfs-blocked", "device", message, "allow it there, then run again")
-    message = "no initramfs generator that reconcile knows was found"
-    hint = 'install initramfs-tools, dracut or mkinitcpio; or bind = "vm"'
-    return refuse("initramfs-unknown", "device", message, hint)
+def _blocked(why: str) -> Finding:
+    message = f"the initramfs cannot be made again: {why}"
+    return refuse("initramfs-blocked", "device", message, "allow it there, then run again")
+
+
+def _unknown(files: Sequence[FileWish]) -> Finding:
+    """Nothing is unsafe then, only late: a driver in the initramfs may have the device first."""
+    named = ", ".join(f.path for f in files)
+    message = (
+        "no initramfs generator that reconcile knows was found: at boot, drivers in the initramfs "
+        f"may take the device before {named}"
+    )
+    hint = "install initramfs-tools, dracut or mkinitcpio; or apply again after each boot"
+    return warn("initramfs-unknown", "device", message, hint)

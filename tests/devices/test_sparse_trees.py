@@ -221,3 +221,12 @@ def test_a_function_alone_is_read_without_guessing(memory_path: Path) -> None:
     assert (function.driver_override, function.sriov, function.slot) == (None, None, None)
     found = plan_on(state_of(copy.reader()), device=[device(address=GPU, bind="vm")])
     assert codes(found) == ["bootloader-unknown"]
+
+
+def test_without_an_initramfs_generator_a_device_comes_late_which_is_no_refusal(copy: Copy) -> None:
+    (copy.root / "usr/sbin/update-initramfs").unlink()
+    assert says(copy, GPU) == {"warn": ["initramfs-unknown"]}
+    found = plan(copy, device=[device(address=GPU)])
+    assert "initramfs" not in [c.kind for c in found.changes]
+    assert "/etc/modprobe.d/reconcile.conf" in [c.object for c in found.changes]
+    assert plan(copy).findings == ()
