@@ -168,7 +168,7 @@ def test_an_entry_with_a_counter_started_once(bench: Bench) -> None:
     text = after[path].decode()
     assert values(text, "sort-key") == ("zz-reconcile",)
     assert [a for a in words(text) if a in ARGS] == ARGS
-    assert bench.host.ran == [("bootctl", "set-oneshot", "reconcile-trial.conf")]
+    assert bench.host.ran == [("bootctl", "set-oneshot", "reconcile-trial*.conf")]
     assert bench.plan(**BOOT).changes == ()
     assert bench.apply().good
     assert contents(bench.root) == before
@@ -187,6 +187,18 @@ def test_confirmed_under_the_name_that_the_loader_gave_it(bench: Bench, tmp_path
     assert {c["result"] for c in json.loads(done.out)["changes"]} == {"done"}
     assert [p.name for p in entries.iterdir()] == [f"{esp.TOKEN}-{esp.KERNEL}.conf"]
     assert list(words(next(entries.iterdir()).read_text())[-2:]) == ARGS
+
+
+@pytest.mark.parametrize(
+    ("version", "choice"),
+    [("249.11", "reconcile-trial+1.conf"), ("257.13-1~deb13u1", "reconcile-trial*.conf")],
+)
+def test_the_choice_is_what_that_version_understands(
+    tmp_path: Path, version: str, choice: str
+) -> None:
+    t = hosts.systemd_boot(tmp_path)
+    t.write(esp.LOADER_INFO, grub2.efi_variable(f"systemd-boot {version}"))
+    assert observe_boot(t.reader(), trial=True).tried.fact("choice") == choice
 
 
 def test_where_entries_have_no_sort_key_it_has_no_tries(tmp_path: Path) -> None:

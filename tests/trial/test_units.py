@@ -57,6 +57,25 @@ def test_the_entry_pulls_them_in(minutes: int, words: int) -> None:
     assert len(found) == words
 
 
+GENERATOR = "/lib/systemd/system-generators/systemd-debug-generator"
+
+
+@pytest.mark.parametrize(
+    ("line", "target"),
+    [("quiet", "default.target"), ("systemd.unit=emergency.target", "emergency.target")],
+)
+def test_whatever_target_is_booted_wants_them(tmp_path: Path, line: str, target: str) -> None:
+    """By the real generator, which reads the command line of the coming boot."""
+    folders = [tmp_path / name for name in ("normal", "early", "late")]
+    for folder in folders:
+        folder.mkdir()
+    words = " ".join((line, *units.arguments(SYSTEMD, 15)))
+    env = {"SYSTEMD_PROC_CMDLINE": words}
+    subprocess.run([GENERATOR, *map(str, folders)], env=env, check=True, timeout=60)
+    wants = {p.name for p in tmp_path.glob(f"*/{target}.wants/*")}
+    assert wants == {units.TIMER, units.CONFIRM}
+
+
 def test_what_is_there_is_not_written_again() -> None:
     wish = TrialWish((), header="# Written by reconcile from /a.toml; edit that spec.\n")
     written = units.edits(THERE, SYSTEMD, wish, 15)

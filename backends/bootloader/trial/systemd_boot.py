@@ -32,11 +32,12 @@ from backends.reader import Reader
 from backends.steps import Run, Step
 from specs.errors import ReconcileError
 
-ID = f"{TRIAL}.conf"
+# A pattern, for the id of an entry has its counter in it, or (later) not; before version 250 the
+# choice is no pattern, and the id has the counter.
+_ANY = f"{TRIAL}*.conf"
 _VARIABLES = "/sys/firmware/efi/efivars"
 _CHOICE = "LoaderEntryOneShot"
 _LAST = "zz-reconcile"
-_CHOOSE = Run(("bootctl", "set-oneshot", ID), timeout=60.0)
 _CLEAR = Run(("bootctl", "set-oneshot", ""), timeout=60.0)
 
 
@@ -52,7 +53,8 @@ class SystemdBoot:
         image = base.source.endswith(".efi")
         theirs = state.source(base.source)
         keyed = not image and all(_value(state, e, "sort-key") for e in state.normal())
-        path = f"{folder}/loader/entries/{TRIAL}+{1 if keyed else 0}.conf"
+        name = f"{TRIAL}+{1 if keyed else 0}.conf"
+        path = f"{folder}/loader/entries/{name}"
         left = next((e.source for e in state.entries if e.id == TRIAL), "")
         return TrialState(
             obstacle=_obstacle(reader, image=image),
@@ -63,6 +65,7 @@ class SystemdBoot:
             facts=(
                 ("path", path),
                 ("base", base.source),
+                ("choice", _ANY if _takes_patterns(reader) else name),
                 ("image", base.source.removeprefix(folder) if image else ""),
             ),
         )
@@ -71,7 +74,7 @@ class SystemdBoot:
         """The entry, then the choice."""
         trial = state.tried
         path = trial.fact("path")
-        if trial.chosen not in ("", ID):
+        if trial.chosen and not trial.chosen.startswith(TRIAL):
             return TrialEdit(problems=(busy(trial, "bootctl set-oneshot ''"),))
         try:
             text = _text(state, wish)
@@ -81,18 +84,25 @@ class SystemdBoot:
         files = _old(trial, path)
         if not same_but_header(there.content, after):
             files.append(FileEdit(path, there.content, None, after, 0o644))
-        choose: tuple[Step, ...] = () if trial.chosen == ID else (_CHOOSE,)
+        choice = trial.fact("choice")
+        choose = Run(("bootctl", "set-oneshot", choice), timeout=60.0)
         args = tuple(a for a in options(text) or () if not a.startswith("initrd="))
-        return TrialEdit(tuple(files), choose, args)
+        return TrialEdit(tuple(files), () if trial.chosen == choice else (choose,), args)
 
     def undo(self, state: BootState, wish: TrialWish) -> TrialEdit:
         """A choice without its entry leads to the default: the order does not matter."""
         trial = state.tried
-        choose: tuple[Step, ...] = (_CLEAR,) if trial.chosen == ID else ()
+        choose: tuple[Step, ...] = (_CLEAR,) if trial.chosen.startswith(TRIAL) else ()
         return TrialEdit(tuple(_old(trial, "")), choose)
 
 
 BACKEND = SystemdBoot()
+
+
+def _takes_patterns(reader: Reader) -> bool:
+    """By the version that LoaderInfo has: ``systemd-boot 252.39-1~deb12u1``."""
+    found = re.match(r"systemd-boot (\d+)", efi.loader_variable(reader, "LoaderInfo") or "")
+    return found is None or int(found[1]) >= 250
 
 
 def _text(state: BootState, wish: TrialWish) -> str:
