@@ -73,7 +73,7 @@ class Session(Record):
     def of_plan(cls, plan: Plan, source: Source, path: str) -> Session:
         """The session behind the plan saved at ``path``: it carries its spec along."""
         return cls(
-            spec=HostSpec.model_validate(plan.spec_content),
+            spec=_spec_of(plan, path),
             spec_path=plan.spec_path,
             spec_digest=plan.spec_digest,
             base_dir=plan.base_dir,
@@ -124,6 +124,16 @@ class Session(Record):
             device_serials=any(t.serial for t in (*self.spec.device, *self.spec.sriov)),
             trial=self.spec.boot.trial,
         )
+
+
+def _spec_of(plan: Plan, path: str) -> HostSpec:
+    try:
+        return HostSpec.model_validate(plan.spec_content)
+    except ValueError as e:  # pydantic's errors are ValueErrors, and so is text that is no UTF-8
+        from reconciler.render.plan_json import PlanError
+
+        hint = "make a new one: reconcile --plan SPEC --out FILE"
+        raise PlanError("the spec in this plan is not valid", where=path, hint=hint) from e
 
 
 def _definitions(loaded: LoadedSpec) -> dict[str, str]:

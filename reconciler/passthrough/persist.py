@@ -8,6 +8,7 @@ Sources: modprobe.d(5), Documentation/ABI/testing/sysfs-bus-pci, udev(7).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from backends.formats.udev_rule import driver_override_rule
@@ -20,6 +21,7 @@ from specs.values import PciAddress
 
 Records = Mapping[str, Mapping[str, str | None]]
 
+_MODULE = re.compile(r"[A-Za-z0-9_-]+")
 VFIO = "vfio-pci"
 MODPROBE = "/etc/modprobe.d/reconcile.conf"
 RULES = "/etc/udev/rules.d/10-reconcile-vfio.rules"
@@ -116,6 +118,7 @@ def _rivals(functions: Sequence[PciFunction], owned: Records) -> list[str]:
             if function.class_code[2:].startswith(prefix) and vendor in ("", function.vendor):
                 found.update(names)
         before = _hosts(function, owned)
-        if before and before.replace("-", "_") != "vfio_pci":
+        # A name out of somebody's tree or record must not bring a line of its own.
+        if before and _MODULE.fullmatch(before) and before.replace("-", "_") != "vfio_pci":
             found.add(before.replace("-", "_"))
     return sorted(found)

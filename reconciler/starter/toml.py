@@ -13,8 +13,10 @@ Value = str | int | bool | Iterable["Value"] | Mapping[str, "Value"]
 
 
 def string(text: str) -> str:
-    """A basic string. JSON's escapes are TOML's, but for DEL, which TOML wants escaped too."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A basic string. JSON's escapes are TOML's, but for DEL, which TOML wants escaped too. A byte
+    that is no UTF-8 cannot be said in TOML."""
+    said = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return json.dumps(said, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def value(found: Value) -> str:

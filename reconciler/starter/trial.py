@@ -19,7 +19,7 @@ def plan_of(lines: Iterable[str], state: HostState) -> Plan | None:
     """The plan of these lines on this host; None where they are no spec."""
     try:
         spec = HostSpec.model_validate(tomli.loads("\n".join(lines) + "\n"))
-    except (tomli.TOMLDecodeError, ValidationError):
+    except (tomli.TOMLDecodeError, ValidationError, UnicodeEncodeError):  # a name that is no UTF-8
         return None
     return build(Context(spec, state, state.owned, "host.toml", "/"), spec_digest="")
 

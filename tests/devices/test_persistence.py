@@ -156,3 +156,14 @@ def test_what_is_built_in_is_told_by_an_installed_kernel_where_none_runs(tree: T
     builtin_usb(tree)
     (tree.root / "proc/sys/kernel/osrelease").unlink()
     assert state_of(tree.reader()).builtin_drivers == {"xhci_hcd"}
+
+
+def test_a_hostile_driver_name_brings_no_line_of_its_own(tree: TreeBuilder) -> None:
+    """modprobe runs what an ``install`` line says, as root."""
+    host(tree)
+    tree.function("0000:03:00.0", "0x020000", "8086:1572", driver="i40e", group=3)
+    driver = tree.root / "sys/bus/pci/devices/0000:03:00.0/driver"
+    driver.unlink()
+    driver.symlink_to("../../drivers/x\ninstall e1000e touch pwned")
+    found = wishes(state_of(tree.reader()), device(address="03:00.0"))
+    assert lines(found, MODPROBE) == ["options vfio-pci ids=8086:1572"]

@@ -10,7 +10,10 @@ from typing import Any
 from backends.reader import CaptureError, CaptureReader
 from reconciler.inspection import inspect
 from reconciler.observe import observe
-from reconciler.render.plan_json import to_json
+from reconciler.render import inspect_markdown, inspect_text, plan_markdown, plan_text
+from reconciler.render.html import inspect_page
+from reconciler.render.plan_json import dumps, to_json
+from reconciler.render.style import Style
 from reconciler.resources import own_paths
 from reconciler.session import Session
 from reconciler.source import Source
@@ -75,6 +78,14 @@ class _Example:
         reader = Gaps(nodes, programs)
         session = Session.open(self._spec, Source(reader, None, self._uri))
         state = observe(reader, own_paths(), libvirt_uri=self._uri)
-        to_json(session.plan(state=state))
-        inspect(state)
-        describe(state, "schema")
+        plan, found = session.plan(state=state), inspect(state)
+        for shown in (
+            dumps(to_json(plan)),
+            plan_text.text(plan, Style(), verbose=True),
+            plan_markdown.markdown(plan),
+            inspect_text.text(found, verbose=True),
+            inspect_markdown.markdown(found),
+            inspect_page.page(found),
+            describe(state, "schema"),
+        ):
+            shown.encode()  # raises where a name is no UTF-8 and was not made harmless

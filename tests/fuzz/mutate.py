@@ -31,8 +31,7 @@ _WORDS = (
 
 
 def inputs(seeds: Sequence[bytes], chance: random.Random) -> Iterator[bytes]:
-    """The seeds, and then for ever what chance makes of them."""
-    yield from seeds
+    """For ever what chance makes of the seeds."""
     while True:
         data = bytearray(chance.choice(seeds))
         for _ in range(chance.randint(1, 4)):

@@ -21,6 +21,8 @@ from reconciler.render import history_text
 from reconciler.render.plan_json import dumps, from_json, to_json
 from reconciler.rollback import given_back
 from reconciler.rollback import plan as plan_rollback
+from reconciler.session import Session
+from reconciler.source import Source
 from specs.load import load
 from tests.fuzz.target import Target
 
@@ -94,6 +96,7 @@ def _a_run(tree: Path) -> tuple[bytes, bytes]:
 def _plan(data: bytes) -> None:
     plan = from_json(data.decode("utf-8", "replace"), "plan.json")
     assert from_json(json.dumps(to_json(plan)), "again") == plan
+    Session.of_plan(plan, Source(Host("/nonexistent").reader, None, "none"), "plan.json")
 
 
 def _journal(tree: Path, data: bytes) -> None:
