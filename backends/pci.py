@@ -22,6 +22,9 @@ DEVICES = SYSFS + "/devices"
 _BDF = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
 _VIRTFN = re.compile(r"virtfn([0-9]+)")
 
+_HEX = re.compile(r"[0-9a-f]{1,8}")
+_ODD = re.compile(r"[^ !#-\[\]-~]")  # what could end a quoted word or a line of a rule
+
 
 class Sriov(Record):
     """The SR-IOV side of a physical function (drivers/pci/iov.c). Counts are numbers of VFs."""
@@ -226,14 +229,18 @@ class _Attributes:
         return None if found is None else bool(found)
 
     def hex_id(self, name: str) -> str:
-        return (self.text(name) or "").removeprefix("0x").lower()
+        """Digits, which go into files that run programs (udev(7), modprobe.d(5)): a kernel writes
+        nothing else, a tree or a capture may hold anything."""
+        text = (self.text(name) or "").removeprefix("0x").lower()
+        return text if _HEX.fullmatch(text) else "0000"
 
     def link(self, name: str) -> str | None:
         """The last component of a link's target."""
         if name not in self.names:
             return None
         target = self.reader.readlink(f"{self.base}/{name}")
-        return None if target is None else target.rstrip("/").rsplit("/", 1)[-1]
+        last = None if target is None else target.rstrip("/").rsplit("/", 1)[-1]
+        return None if last is None else _ODD.sub("?", last)
 
 
 def _function(reader: Reader, name: str, slots: Mapping[str, str]) -> PciFunction:

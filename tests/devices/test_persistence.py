@@ -167,3 +167,14 @@ def test_a_hostile_driver_name_brings_no_line_of_its_own(tree: TreeBuilder) -> N
     driver.symlink_to("../../drivers/x\ninstall e1000e touch pwned")
     found = wishes(state_of(tree.reader()), device(address="03:00.0"))
     assert lines(found, MODPROBE) == ["options vfio-pci ids=8086:1572"]
+
+
+def test_hostile_ids_bring_no_command_into_a_rule(tree: TreeBuilder) -> None:
+    """udev runs what RUN says, as root."""
+    host(tree)
+    for bus, group in (("01", 1), ("02", 2)):
+        tree.function(f"0000:{bus}:00.0", ids="1002:731f", driver="amdgpu", group=group)
+    evil = '731f", RUN+="/bin/touch pwned'
+    tree.write("/sys/bus/pci/devices/0000:02:00.0/device", f"0x{evil}\n")
+    found = wishes(state_of(tree.reader()), device(address="02:00.0"))
+    assert "pwned" not in "".join(f.content.decode() for f in found.files)

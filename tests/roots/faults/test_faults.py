@@ -112,9 +112,9 @@ def test_every_point_of_a_run_is_survived(
     assert len(found) > 50
     faults = [Fault(point, how) for point in found for how in (KILL, *ERRORS)]
     tried, lost = survey(chosen(faults), bench.trouble)
+    figures = f"{run} on {tree}: {len(found)} points, {len(faults)} faults; {tried} tried, "
     with capsys.disabled():
-        print(f"\n{run} on {tree}: {len(found)} points, {len(faults)} faults; ", end="")
-        print(f"{tried} tried, {tried - len(lost)} survived")
+        print(f"\n{figures}{tried - len(lost)} survived")
     assert not lost, "\n".join(f"{fault}\n    {what[:1500]}" for fault, what in lost)
 
 
