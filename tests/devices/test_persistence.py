@@ -166,7 +166,7 @@ def test_a_hostile_driver_name_brings_no_line_of_its_own(tree: TreeBuilder) -> N
     driver.unlink()
     driver.symlink_to("../../drivers/x\ninstall e1000e touch pwned")
     found = wishes(state_of(tree.reader()), device(address="03:00.0"))
-    assert lines(found, MODPROBE) == ["options vfio-pci ids=8086:1572"]
+    assert lines(found, MODPROBE) == []
 
 
 def test_hostile_ids_bring_no_command_into_a_rule(tree: TreeBuilder) -> None:
