@@ -6,7 +6,7 @@ import pytest
 
 from . import flavours, observe
 from .conftest import Lab
-from .machines import NIC, NIC_TWIN, NVME_SRIOV
+from .machines import NIC, NIC_NODE1, NIC_TWIN, NVME_SRIOV
 from .tool import SPEC, Reconcile
 
 pytestmark = [pytest.mark.lab, pytest.mark.story]
@@ -17,6 +17,11 @@ WANTED = f"""version = 1
 name = "nic"
 address = "{NIC}"
 id = "8086:10d3"
+[[device]]
+name = "twin"
+address = "{NIC_TWIN}"
+id = "8086:10d3"
+bind = "vm"
 [[sriov]]
 name = "disks"
 address = "{NVME_SRIOV}"
@@ -26,9 +31,10 @@ vfs = 2
 
 @pytest.mark.xdist_group("machines")
 def test_bound_live_back_after_a_reboot_and_given_back(lab: Lab) -> None:
+    """Three cards of one id: one is taken at boot, one when its VM starts, one is not declared."""
     guest = lab.boot(flavours.chosen()[0], append="intel_iommu=on iommu=pt no_timer_check")
     reconcile = Reconcile(guest)
-    watched = (NIC, NIC_TWIN, NVME_SRIOV)
+    watched = (NIC, NIC_TWIN, NIC_NODE1, NVME_SRIOV)
     before = {a: observe.driver(guest, a) for a in watched}
     files = observe.configuration(guest)
     guest.write(SPEC, WANTED)
