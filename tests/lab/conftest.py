@@ -120,4 +120,4 @@ def guest(lab: Lab, flavour: str) -> Iterator[Guest]:
 @pytest.fixture
 def steps(flavour: str, guest: Guest) -> report.Steps:
     """Times the parts of a story, for the table in docs/testing.md."""
-    return report.Steps(flavour, guest.setup.accel)
+    return report.Steps(flavour, guest.setup.accel, guest.cpu_seconds)

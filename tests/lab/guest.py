@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -98,6 +99,14 @@ class Guest:
     def alive(self) -> bool:
         """Whether QEMU runs."""
         return self._process is not None and self._process.poll() is None
+
+    def cpu_seconds(self) -> float:
+        """CPU time that QEMU has used since the guest was switched on (proc(5), stat). Unlike the
+        time of the clock it says nothing of other work on this machine."""
+        assert self._process is not None
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def kill(self) -> None:
         """End QEMU at once; what the guest has not written to its disk is lost."""

@@ -97,15 +97,15 @@ def test_the_table_has_a_column_per_flavour_and_marks_the_step_that_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECONCILE_LAB", str(tmp_path))
-    with report.Steps("sdboot", "tcg")("plan"):
+    with report.Steps("sdboot", "tcg", iter([10.0, 17.4]).__next__)("plan"):
         pass
-    broken = report.Steps("bls", "tcg")
+    broken = report.Steps("bls", "tcg", lambda: 0.0)
     with pytest.raises(ValueError, match="no"), broken("apply"):
         raise ValueError("no")
     document = tmp_path / "testing.md"
     document.write_text(f"# Head\n{report.BEGIN}\nold\n{report.END}\ntail\n")
     report.insert(document)
     assert document.read_text() == (
-        f"# Head\n{report.BEGIN}\n| step | sdboot | bls |\n|---|---:|---:|\n| plan | 0 | - |\n"
-        f"| apply | - | 0 failed |\n| **all** | 0 | 0 |\n{report.END}\ntail\n"
+        f"# Head\n{report.BEGIN}\n| step | sdboot | bls |\n|---|---:|---:|\n| plan | 7 | - |\n"
+        f"| apply | - | 0 failed |\n| **all** | 7 | 0 |\n{report.END}\ntail\n"
     )
