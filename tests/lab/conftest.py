@@ -62,8 +62,10 @@ _LAB = pytest.StashKey[Lab]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests with a `flavour` run once for each that $RECONCILE_LAB_FLAVOURS chooses."""
-    if "flavour" in metafunc.fixturenames:
+    """Tests with a `flavour` run once for each that $RECONCILE_LAB_FLAVOURS chooses, unless they
+    say themselves which."""
+    theirs = [str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize")]
+    if "flavour" in metafunc.fixturenames and "flavour" not in theirs:
         marked = [pytest.param(f, marks=pytest.mark.xdist_group(f)) for f in flavours.chosen()]
         metafunc.parametrize("flavour", marked)
 
