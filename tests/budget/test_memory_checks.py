@@ -85,6 +85,7 @@ def test_sizes_of_an_x86_cpu_are_known_without_its_pools() -> None:
         findings = list(memory_findings(table, observe_memory(reader), observe_cpus(reader)))
         assert len(findings) == (1 if "1G" in said else 2)
         assert findings[-1].hint == said
+        assert "pdpe1gb" not in findings[-1].message
 
 
 def test_a_node_that_is_not_there_is_known_without_its_memory() -> None:

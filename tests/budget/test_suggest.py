@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from backends.cpu import CpuState, observe_cpus
 from backends.memory import MemoryState, observe_memory
+from reconciler.budget.board import Advice
 from reconciler.budget.sets import cores, nodes_of
 from reconciler.budget.suggest import pins_near, suggest_isolated, suggest_pins
+from reconciler.budget.vm_checks import vm_findings
 from specs.values import CpuSet
-from tests.budget.hosts import host
+from tests.budget.hosts import asked, board, host, vm
 from tests.topology.maps import CPU, NODES, MapReader, machine
 
 ALL = CpuSet(range(16))
@@ -137,3 +139,28 @@ def test_the_host_keeps_a_core_of_every_node_and_two_at_least() -> None:
     assert suggest_isolated(one_node) == (CpuSet((2, 3, 6, 7)), CpuSet((0, 1, 4, 5)))
     small, _ = host(nodes=1, cores=2, threads=1)
     assert suggest_isolated(small) == (CpuSet(), CpuSet())
+
+
+_VMS = st.lists(st.tuples(st.sampled_from([2, 4, 6]), st.sampled_from([0, 1])), max_size=5)
+
+
+@given(_VMS)
+def test_what_is_advised_has_no_finding_once_it_is_written_down(
+    wanted: list[tuple[int, int]],
+) -> None:
+    """Several VMs of whole cores, each with a device: pins on CPUs of their own, none shared, no
+    core split; remote only where the node of the device had not enough left."""
+    here = board("1-7,9-15", "0,8")
+    nodes = {f"d{i}": node for i, (_, node) in enumerate(wanted)}
+    vms = [vm(f"v{i}", vcpu=n, devices=[f"d{i}"]) for i, (n, _) in enumerate(wanted)]
+    demands = asked(*vms, **nodes)
+    advice = Advice(demands, here)
+    pins = [advice.pins(one) for one in demands]
+    sure = [i for i, chosen in enumerate(pins) if chosen]
+    written = [vm(f"v{i}", map(str, pins[i]), devices=[f"d{i}"]) for i in sure]
+    found = list(vm_findings(asked(*written, **nodes), here))
+    assert {f.code for f in found} <= {"numa-remote", "isolated-unused"}
+    assert sum(len(pins[i]) for i in sure) <= 14
+    for node, room in ((0, 6), (1, 8)):
+        if sum(n for n, at in wanted if at == node) <= room and {at for _, at in wanted} <= {node}:
+            assert "numa-remote" not in {f.code for f in found}
