@@ -93,6 +93,13 @@ class PciPart(Part):
     vms: tuple[str, ...] = Field(description="VMs whose definition has it.")
     assignable: Verdict = Field(description="Whether a VM can have it.")
 
+    @property
+    def plumbing(self) -> bool:
+        """A part of the chipset that nobody gives to a VM: bridges, and the processor's functions
+        for memory, system and signals (PCI Code and ID Assignment; 0805 is an SD card reader)."""
+        code = self.class_code
+        return self.bridge or (code.startswith(("05", "06", "08", "11")) and code != "0805")
+
 
 class CorePart(Part):
     """One core with its online threads."""

@@ -40,6 +40,9 @@ def _virtualisation(state: HostState) -> Check:
         return check("virtualization", "pass", "/dev/kvm is there")
     if not state.cpu.flags and not state.cpu.vendor:
         return check("virtualization", "unknown", "/proc/cpuinfo does not tell")
+    if state.cpu.vendor.startswith("0x"):
+        text = "an ARM processor does not tell in /proc/cpuinfo; /dev/kvm does"
+        return check("virtualization", "unknown", text)
     where = _VM_HOST if state.iommu.virtual_machine else "enable VT-x or AMD-V in firmware setup"
     return check("virtualization", "fail", "the processor shows no VT-x and no AMD-V", where)
 
@@ -128,8 +131,8 @@ def _groups(state: HostState, pci: Sequence[PciPart]) -> Check:
     if not state.iommu.active:
         text = "there are no IOMMU groups before the IOMMU is on"
         return check("groups", "unknown", text if state.iommu.shown else "no groups are shown here")
-    free = [p for p in pci if p.assignable.answer in ("yes", "with")]
-    ends = [p for p in pci if not p.bridge]
+    ends = [p for p in pci if not p.plumbing]
+    free = [p for p in ends if p.assignable.answer in ("yes", "with")]
     if "pcie_acs_override" in " ".join(state.iommu.arguments):
         text = "pcie_acs_override splits groups that the hardware does not isolate"
         return check("groups", "fail", text, "use another slot, and remove that argument")

@@ -15,6 +15,7 @@ from reconciler.render.inspect_words import (
     configured,
     cpu_summary,
     no_vms,
+    pages,
     pins,
     system,
 )
@@ -68,7 +69,7 @@ def _pci(found: Inspection) -> Iterator[str]:
         )
         for group, members in by_group(found.pci)
         for f in members
-        if not f.bridge
+        if not f.plumbing
     )
     yield from _table(("group", "address", "device", "now", "for a VM"), rows)
 
@@ -82,7 +83,7 @@ def _cpu(found: Inspection) -> Iterator[str]:
 
 def _memory(found: Inspection) -> Iterator[str]:
     sizes = list(dict.fromkeys(p.size for p in found.hugepages))
-    pools = {(p.node, p.size): f"{p.total} ({p.free} free)" for p in found.hugepages}
+    pools = {(p.node, p.size): pages(p) for p in found.hugepages}
     rows = [
         (
             str(n.node),

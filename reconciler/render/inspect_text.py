@@ -19,6 +19,7 @@ from reconciler.render.inspect_words import (
     facts,
     memory_summary,
     no_vms,
+    pages,
     pins,
     places,
     system,
@@ -125,29 +126,29 @@ def _pci(functions: Sequence[PciPart], verbose: bool) -> Iterator[RenderableType
         yield _indented(_text("none shown here"))
     hidden = 0
     for group, members in by_group(functions):
-        ends = [f for f in members if not f.bridge]
-        if not ends and not verbose:
+        if all(f.plumbing for f in members) and not verbose:
             hidden += len(members)
             continue
         name = "no group" if group is None else f"group {group}"
         tree = Tree(_text(name, "dim"), guide_style="dim")
         for function in members:
-            if function.bridge and not verbose and group is None:
+            if function.plumbing and not verbose and group is None:
                 hidden += 1
             else:
-                _branch(tree, function)
+                _branch(tree, function, verbose)
         yield _indented(tree)
     if hidden:
-        yield _indented(_text(f"{count(hidden, 'bridge')} without devices beside them (-v)", "dim"))
+        yield _indented(_text(f"{count(hidden, 'function')} of the chipset not shown (-v)", "dim"))
 
 
-def _branch(tree: Tree, function: PciPart) -> None:
-    look = "dim" if function.bridge else ""
+def _branch(tree: Tree, function: PciPart, verbose: bool) -> None:
+    """A device with its facts and verdict; of the chipset only the name, unless it is asked for."""
+    small = function.bridge or (function.plumbing and not verbose)
     head = _joined(
-        (function.address, "bold" if not function.bridge else "dim"),
-        (f" {function.class_name}  {short_name(function.name)}", look),
+        (function.address, "dim" if small else "bold"),
+        (f" {function.class_name}  {short_name(function.name)}", "dim" if small else ""),
     )
-    if function.bridge:
+    if small:
         tree.add(head)
         return
     sign, colour = ANSWERS[function.assignable.answer]
@@ -186,7 +187,7 @@ def _memory(found: Inspection) -> Iterator[RenderableType]:
     far = ["distances"] if len(memory.nodes) > 1 else []
     table = _table("", "memory", "free", *(f"{s} pages" for s in sizes), *far)
     for node, all_of, free, distances in _memory_rows(found):
-        pools = {p.size: f"{p.total} ({p.free} free)" for p in found.hugepages if p.node == node}
+        pools = {p.size: pages(p) for p in found.hugepages if p.node == node}
         name = "host" if node is None else f"node {node}"
         table.add_row(
             name, all_of, free, *(pools.get(s, "–") for s in sizes), *distances[: len(far)]

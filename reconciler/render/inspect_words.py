@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from backends.formats.cmdline import join, tokens
 from reconciler.budget.words import count, size
-from reconciler.inspection.model import Inspection, PciPart, VmPart
+from reconciler.inspection.model import Inspection, PciPart, PoolPart, VmPart
 from specs.values import CpuSet
 
+_NAMED = 3  # functions that a verdict names one by one
 SIGNS = {"pass": ("✓", "green"), "fail": ("✗", "red"), "unknown": ("?", "yellow")}
 ANSWERS = {
     "yes": ("✓", "green"),
@@ -57,7 +58,7 @@ def verdict(function: PciPart) -> str:
     found = function.assignable
     said = {
         "yes": "yes",
-        "with": f"with {', '.join(found.together)}",
+        "with": f"with {_others(found.together)}",
         "no": f"no, {'; '.join(found.because)}",
         "unknown": f"not known, {'; '.join(found.because)}",
     }[found.answer]
@@ -65,12 +66,21 @@ def verdict(function: PciPart) -> str:
     return f"can be given away: {said}{held}"
 
 
+def _others(addresses: Sequence[str]) -> str:
+    """The functions that go along; of many the number: the group shows them."""
+    if len(addresses) <= _NAMED:
+        return ", ".join(addresses)
+    return f"the {len(addresses)} others of its group"
+
+
 def cpu_summary(found: Inspection) -> str:
     """``GenuineIntel, 1 socket, 8 cores, 2 threads each``."""
     cpu = found.cpu
     if not cpu.cores:
         return "not shown here"
-    words = [cpu.vendor] if cpu.vendor else []
+    # ARM tells a number for who made it (MIDR_EL1.Implementer).
+    words = [f"ARM, made by {cpu.vendor}" if cpu.vendor.startswith("0x") else cpu.vendor]
+    words = [word for word in words if word]
     words.append(count(cpu.sockets, "socket"))
     words.append(count(len(cpu.cores), "core"))
     if cpu.threads_per_core > 1:
@@ -89,6 +99,11 @@ def places(found: Inspection) -> list[tuple[str, list[str]]]:
         (f"{names[node, l3]}, L3 {l3}" if l3 and several else names[node, l3], cores)
         for (node, l3), cores in found_at.items()
     ]
+
+
+def pages(pool: PoolPart) -> str:
+    """``16 (4 free)``, or ``0``."""
+    return f"{pool.total} ({pool.free} free)" if pool.total else "0"
 
 
 def amount(kib: int | None) -> str:

@@ -167,3 +167,28 @@ def test_no_line_is_too_wide(width: int, tmp_path: Path) -> None:
         for verbose in (False, True):
             shown = text(found, width=width, verbose=verbose)
             assert max(map(len, shown.splitlines())) <= width
+
+
+def test_parts_of_the_chipset_are_told_only_where_they_matter(tmp_path: Path) -> None:
+    tree = host(TreeBuilder(tmp_path))
+    for number in range(5):  # functions of the processor for its memory, in a group of their own
+        tree.function(f"0000:ff:0f.{number}", "0x088000", "8086:3caa", group=50)
+    tree.function("0000:01:00.0", driver="nouveau", group=6)
+    tree.function("0000:01:00.1", "0x118000", "8086:3cb0", group=6)
+    found = seen(tree)
+    shown = text(found)
+    assert "0000:ff:0f" not in shown
+    assert "5 functions of the chipset not shown (-v)" in shown
+    assert "0000:01:00.1" in shown  # it is in the group of the card
+    assert "can be given away: with the 4 others of its group" in text(found, verbose=True)
+    groups = next(c for c in found.readiness if c.check == "groups")
+    assert groups.message == "1 of 2 devices can be given away"
+    assert len(found.pci) == len(found.to_json()["pci"]) == 8
+
+
+def test_an_arm_processor_is_not_called_incapable(tmp_path: Path) -> None:
+    tree = host(TreeBuilder(tmp_path))
+    tree.write("/proc/cpuinfo", "processor: 0\nCPU implementer: 0x48\nFeatures: fp\n")
+    assert checks(tree)["virtualization"] == "unknown"
+    tree.write("/dev/kvm", "")
+    assert checks(tree)["virtualization"] == "pass"

@@ -44,7 +44,9 @@ def fits(found: Inspection, name: str) -> None:
     assert found.host.hostname in markdown(found)
     seen = Seen(page(found))
     quiet(seen)
-    assert all(f.address in seen.text for f in found.pci if not f.bridge), name
+    assert all(f.address in seen.text for f in found.pci if not f.plumbing), name
+    whole = text(found, verbose=True)
+    assert all(f.address in whole for f in found.pci), name
 
 
 def test_every_listing_of_groups(tmp_path: Path) -> None:

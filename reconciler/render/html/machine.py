@@ -12,8 +12,6 @@ from reconciler.render.html.page import hidden
 from reconciler.render.names import short_name
 from specs.values import CpuSet
 
-# Memory and signal processing functions are the processor's own: they would only fill the picture.
-_PLUMBING = ("05", "06", "08", "11")
 Then = tuple[Inspection, Owners]
 """The host before, and who had what then."""
 
@@ -65,10 +63,13 @@ def _node(
     had = then[1] if then is not None else None
     caches = [_cache(l3, inside, owners, had) for l3, inside in _by_cache(cores).items() if inside]
     title = f"NUMA node {node.node}" if found.memory.nodes else "Machine"
-    facts = f"{count(len(cores), 'core')}, {size(node.total_kib)}"
-    parts = [
+    known = [count(len(cores), "core")] * bool(cores) + [size(node.total_kib)] * bool(
+        node.total_kib
+    )
+    facts = ", ".join(known) or "not shown here"
+    parts: list[Html | None] = [
         el("h3", title, join(" ", el("small", facts))),
-        _memory(found, node, then[0] if then is not None else None),
+        _memory(found, node, then[0] if then is not None else None) if node.total_kib else None,
         el("div", *caches, cls="caches"),
         _devices(found, node, single, owners, then),
     ]
@@ -191,13 +192,7 @@ def _devices(
     owners: Owners,
     then: Then | None,
 ) -> Html | None:
-    here = [
-        f
-        for f in found.pci
-        if not f.class_code.startswith(_PLUMBING)
-        and not f.bridge
-        and (single or f.numa_node == node.node)
-    ]
+    here = [f for f in found.pci if not f.plumbing and (single or f.numa_node == node.node)]
     if not here:
         return None
     was = {f.address: f for f in then[0].pci} if then is not None else {}

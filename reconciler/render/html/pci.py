@@ -31,7 +31,7 @@ class Tree:
     def carries(self, function: PciPart) -> bool:
         """Whether it is a device, or some device is below it."""
         below = self.below.get(function.address, [])
-        return not function.bridge or any(self.carries(f) for f in below)
+        return not function.plumbing or any(self.carries(f) for f in below)
 
 
 def _shared_groups(functions: Sequence[PciPart]) -> dict[int, int]:
@@ -48,7 +48,9 @@ def tree(found: Inspection, before: Inspection | None = None) -> Html:
     """The whole tree; bridges with nothing below them are only counted."""
     what = Tree(found, before)
     rows = _branches(what, what.below.get(None, []))
-    idle = f"{count(what.idle, 'bridge')} with nothing below not shown" if what.idle else ""
+    idle = f"{count(what.idle, 'function')} of the chipset not shown" if what.idle else ""
+    if not found.pci:
+        idle = "none shown here"
     return el("div", el("ul", *rows, cls="tree"), el("p", idle, cls="dim") if idle else None)
 
 
@@ -67,9 +69,9 @@ def _row(what: Tree, function: PciPart) -> Html:
         " ",
         el("span", short_name(function.name), cls="name"),
     ]
-    rest: list[Node] = [] if function.bridge else list(_facts(what, function))
+    rest: list[Node] = [] if function.plumbing else list(_facts(what, function))
     changed = what.was.get(function.address, function.driver) != function.driver
-    kind = "bridge" if function.bridge else "end"
+    kind = "bridge" if function.plumbing else "end"
     head = el("div", *name, *rest, cls=f"fn {kind}{' changed' if changed else ''}")
     return el("li", head, el("ul", *below) if below else None)
 
