@@ -260,9 +260,11 @@ def _off_argument(arguments: tuple[str, ...]) -> str | None:
 
 
 def _without_tables(iommu: IommuState, pci: PciState) -> Diagnosis:
-    amd = iommu.cpu_vendor in ("AuthenticAMD", "HygonGenuine")
-    name, table = ("AMD-Vi (IOMMU)", "IVRS") if amd else ("Intel VT-d", "DMAR")
     known = known_chipset(function.id for function in pci if function.base_class == "06")
+    amd = iommu.cpu_vendor in ("AuthenticAMD", "HygonGenuine")
+    if known is not None:
+        amd = known.name.startswith("AMD")
+    name, table = ("AMD-Vi (IOMMU)", "IVRS") if amd else ("Intel VT-d", "DMAR")
     if known is not None:
         note = f"; {known.note}" if known.note else ""
         return Diagnosis(

@@ -259,6 +259,8 @@ def test_tables_without_groups(
         ("8086:2e10", "Intel Q45"),
         ("8086:4003", "Intel 5400"),
         ("8086:3406", "X58"),
+        ("8086:9b53", "10th generation"),
+        ("1022:1480", "Ryzen or EPYC"),
     ],
 )
 def test_capable_chipsets_without_a_table_point_to_firmware(
@@ -270,7 +272,8 @@ def test_capable_chipsets_without_a_table_point_to_firmware(
     found = diagnose(observe_iommu(reader, pci), pci)
     assert found.status == "firmware"
     assert words in found.message
-    assert "enable VT-d in firmware setup" in found.hint
+    switch = "VT-d" if ids.startswith("8086") else "IOMMU"
+    assert f"enable {switch} in firmware setup" in found.hint
 
 
 def test_unknown_hardware_and_virtual_machines(tree: TreeBuilder) -> None:
