@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from backends.bootloader import names
 from backends.bootloader.detect import observe_boot
+from backends.bootloader.state import BootState
+from backends.bootloader.trial import backend
 from backends.formats.cmdline import tokens
 from backends.formats.loader_entry import options, values
 from tests.cli import Ran, run
@@ -294,6 +297,7 @@ def test_somebody_elses_choice_is_not_replaced(tmp_path: Path, spec: Path, famil
         ("custom", "custom.cfg"),
         ("efivars", "efivars"),
         ("secure boot", "Secure Boot"),
+        ("addons", "loader/addons"),
     ],
 )
 def test_hosts_that_cannot(tmp_path: Path, spec: Path, break_it: str, word: str) -> None:
@@ -307,10 +311,18 @@ def test_hosts_that_cannot(tmp_path: Path, spec: Path, break_it: str, word: str)
         t = hosts.systemd_boot(root)
         (root / f"{ENTRIES}/{esp.TOKEN}-{esp.KERNEL}.conf").unlink()
         esp.image(t, esp.LINE)
-        t.write(esp.SECURE_BOOT, b"\6\0\0\0\1")
+        if break_it == "addons":
+            t.write("/boot/efi/loader/addons/some.addon.efi", b"MZ")
+        else:
+            t.write(esp.SECURE_BOOT, b"\6\0\0\0\1")
         if break_it == "efivars":
             (root / "sys/firmware/efi/efivars").rename(root / "sys/firmware/efi/gone")
     assert word in _code(spec, root)["trial-unsupported"]
+
+
+def test_a_boot_loader_without_trials_refuses_by_itself() -> None:
+    ways = {"grub-mkconfig", "grub2", "systemd-boot"}
+    assert {n for n in names() if backend(BootState(n, (), ()))} == ways
 
 
 def test_a_tree_has_no_firmware_to_tell(tmp_path: Path, spec: Path) -> None:

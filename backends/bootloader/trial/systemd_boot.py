@@ -57,7 +57,7 @@ class SystemdBoot:
         path = f"{folder}/loader/entries/{name}"
         left = next((e.source for e in state.entries if e.id == TRIAL), "")
         return TrialState(
-            obstacle=_obstacle(reader, image=image),
+            obstacle=_obstacle(reader, folder if image else ""),
             template=theirs.text if theirs else "",
             chosen=efi.loader_variable(reader, _CHOICE) or "",
             entry=left,
@@ -114,11 +114,15 @@ def _text(state: BootState, wish: TrialWish) -> str:
     return of_image(image, base.args, wish, base.title, base.kernel)
 
 
-def _obstacle(reader: Reader, *, image: bool) -> BootProblem | None:
+def _obstacle(reader: Reader, images: str) -> BootProblem | None:
+    """``images`` is the partition of the unified image that boots, empty where an entry does."""
     if not reader.exists(_VARIABLES):
         return unsupported(f"the firmware's variables cannot be reached from here: {_VARIABLES}")
-    if image and efi.secure_boot(reader):
+    if images and efi.secure_boot(reader):
         why = "Secure Boot is on: a unified kernel image takes no other arguments than its own"
+        return unsupported(why)
+    if images and reader.list(f"{images}/loader/addons"):
+        why = f"{images}/loader/addons adds arguments to every image: a trial could take none away"
         return unsupported(why)
     return None
 
