@@ -63,7 +63,7 @@ class Host:
     def __init__(self, root: str | Path = "/", libvirt_uri: str = NO_LIBVIRT) -> None:
         self.root = os.path.realpath(root)
         self.libvirt_uri = libvirt_uri
-        self._tree = TreeReader(self.root, self._observe)
+        self._tree = TreeReader(self.root, self._observe, here="/")
         self.watch = Watch()
         self._hung: list[str] = []
         # Descriptors that programs inherit: one of them outliving us keeps the lock held.

@@ -84,6 +84,10 @@ class Reader(Protocol):
     def list(self, path: str) -> tuple[str, ...]:
         """Sorted names in a directory; empty when it is not there."""
 
+    def list_here(self, path: str) -> tuple[str, ...]:
+        """The same of the machine that ``output`` runs programs on, which need not be the host
+        that is read: virsh asks this machine's libvirt about it."""
+
     def readlink(self, path: str) -> str | None:
         """The text of a symlink, or None."""
 
@@ -121,8 +125,12 @@ T = TypeVar("T")
 class TreeReader:
     """A live host (root ``/``) or a tree that looks like one."""
 
-    def __init__(self, root: str | Path = "/", run: Run = no_programs) -> None:
+    def __init__(
+        self, root: str | Path = "/", run: Run = no_programs, here: str | Path | None = None
+    ) -> None:
+        """``here`` is the root of whatever ``run`` runs; by default the same."""
         self.root = os.path.realpath(root)
+        self._here = self if here is None else TreeReader(here)
         self._prefix = "" if self.root == "/" else self.root
         self._run = run
         self._dirs: dict[str, str] = {"/": "/"}
@@ -177,6 +185,10 @@ class TreeReader:
     def list(self, path: str) -> tuple[str, ...]:
         """See Reader."""
         return self._attempt(path, False, lambda p: tuple(sorted(os.listdir(p)))) or ()
+
+    def list_here(self, path: str) -> tuple[str, ...]:
+        """See Reader."""
+        return self._here.list(path)
 
     def readlink(self, path: str) -> str | None:
         """See Reader."""
@@ -311,6 +323,12 @@ class RecordingReader:
         self._note(path, "list", list(names))
         return names
 
+    def list_here(self, path: str) -> tuple[str, ...]:
+        """See Reader."""
+        names = self.inner.list_here(path)
+        self._note(path, "list here", list(names))
+        return names
+
     def readlink(self, path: str) -> str | None:
         """See Reader."""
         text = self.inner.readlink(path)
@@ -409,6 +427,10 @@ class CaptureReader:
     def list(self, path: str) -> tuple[str, ...]:
         """See Reader."""
         return tuple(self._get(path, "list")[1])
+
+    def list_here(self, path: str) -> tuple[str, ...]:
+        """See Reader."""
+        return tuple(self._get(path, "list here")[1])
 
     def readlink(self, path: str) -> str | None:
         """See Reader."""

@@ -37,6 +37,10 @@ class SnapshotReader:
             self._names[path] = self._inner.list(path)
         return self._names[path]
 
+    def list_here(self, path: str) -> tuple[str, ...]:
+        """See Reader."""
+        return self._inner.list_here(path)
+
     def readlink(self, path: str) -> str | None:
         """See Reader."""
         return self._inner.readlink(path)

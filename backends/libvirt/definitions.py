@@ -44,7 +44,7 @@ def expected(reader: Reader, uri: str) -> Iterator[str]:
 def _names(reader: Reader, folder: str, ending: str) -> list[str]:
     """Domain names by file name. All digits could be taken for an id: such take the second way."""
     try:
-        files = reader.list(folder)
+        files = reader.list_here(folder)
     except (NeedsRoot, CaptureError):
         return []
     names = [file.removesuffix(ending) for file in files if file.endswith(ending)]

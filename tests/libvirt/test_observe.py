@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from backends.libvirt import LibvirtState, observe_libvirt
 from backends.reader import CaptureReader, RecordingReader, TreeReader
 from specs.record import replace
 from tests.libvirt.daemon import Daemon, minimal
+from tests.simulator.hosts import build
 
 pytestmark = pytest.mark.libvirt
 
@@ -181,7 +183,9 @@ def test_embedded_driver(tmp_path: Path, daemon: Daemon) -> None:
     assert len(daemon.calls) == 1
 
 
-def test_five_hundred_domains(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+def test_five_hundred_domains(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     batch = []
     for number in range(500):
         file = daemon.folder / f"{number}.xml"
@@ -201,3 +205,21 @@ def test_five_hundred_domains(daemon: Daemon, capsys: pytest.CaptureFixture[str]
             end=" ",
         )
     assert float(seconds) < loop / 3
+    assert programs_of_a_plan(daemon, tmp_path) == ["virsh"]
+
+
+def programs_of_a_plan(daemon: Daemon, folder: Path) -> list[str]:
+    """The programs, counted by the kernel, that a plan with a VM starts beside its own Python and
+    ip (strace(1): execve calls that succeed)."""
+    spec, trace = folder / "host.toml", folder / "trace"
+    build("sriov-server", folder / "root")
+    spec.write_text('version = 1\n[[vm]]\nname = "vm7"\nvcpu = 2\n')
+    plan = [sys.executable, "-m", "reconciler", "--plan", str(spec)]
+    options = ["--root", str(folder / "root"), "--connect", "qemu:///system"]
+    strace = ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=execve", "-o", str(trace)]
+    done = subprocess.run(
+        daemon.inside(*strace, *plan, *options), capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = re.findall(r'execve\("[^"]*/([^"/]+)".* = 0$', trace.read_text(), re.MULTILINE)
+    return [name for name in ran if not name.startswith("python")]

@@ -35,6 +35,9 @@ class MapReader:
     def list(self, path: str) -> tuple[str, ...]:
         return tuple(sorted(self.folders.get(path, ())))
 
+    def list_here(self, path: str) -> tuple[str, ...]:
+        return self.list(path)
+
     def readlink(self, path: str) -> str | None:
         return None
 

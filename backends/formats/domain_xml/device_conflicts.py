@@ -21,6 +21,7 @@ _WITHOUT_PCI = ("isapc", "microvm", "none")
 def find(domain: _Element, wanted: Mapping[str, str], *, completed: bool) -> Iterator[Conflict]:
     """All of them."""
     yield from _no_pci(domain, wanted, completed)
+    yield from _full(domain, wanted)
     yield from _cards(domain, wanted)
 
 
@@ -30,8 +31,7 @@ def _no_pci(domain: _Element, wanted: Mapping[str, str], completed: bool) -> Ite
     lacks = machine in _WITHOUT_PCI
     if completed and kind is not None and not kind.get("arch", "").startswith("s390"):
         lacks |= domain.find("devices/controller[@type='pci']") is None
-    new = (d.key for d in differences(domain, wanted) if d.before is None)
-    named = [key for key in new if split(key)[0] in _NEED_PCI] if lacks else []
+    named = _new(domain, wanted) if lacks else []
     if wanted.get("memballoon") == "virtio" and machine in _WITHOUT_PCI:
         named.append("memballoon")
     if named:
@@ -39,6 +39,25 @@ def _no_pci(domain: _Element, wanted: Mapping[str, str], completed: bool) -> Ite
             "vm-no-pci",
             f"the machine {machine or 'of this domain'} has no PCI bus, so no {', '.join(named)}",
             "give the VM another machine type (q35), or leave these out",
+        )
+
+
+def _new(domain: _Element, wanted: Mapping[str, str]) -> list[str]:
+    """Wanted devices on PCI that the domain does not have."""
+    new = (d.key for d in differences(domain, wanted) if d.before is None)
+    return [key for key in new if split(key)[0] in _NEED_PCI]
+
+
+def _full(domain: _Element, wanted: Mapping[str, str]) -> Iterator[Conflict]:
+    """libvirt adds a bridge when slots run out, but the bridge needs a slot itself."""
+    balloon = domain.find("devices/memballoon/address[@type='pci']")
+    frees = balloon is not None and wanted.get("memballoon") == "none"
+    new = _new(domain, wanted)
+    if new and not frees and free_slot(copy.deepcopy(domain)) is None:
+        yield Conflict(
+            "vm-no-slot",
+            f"the guest has no free PCI slot for {', '.join(new)}",
+            "take a device from the domain",
         )
 
 

@@ -95,9 +95,12 @@ CASES = [
 ]
 CARD = (Hostdev("0000:41:00.0", card="0000:41:00"), Hostdev("0000:41:00.1", card="0000:41:00"))
 FULL = "".join(f"<rng><address type='pci' bus='0' slot='{n}'/></rng>" for n in range(32))
+FREEING = Wanted(hostdevs=GPU, memballoon="none")
 CASES += [
-    (f"<devices>{FULL}</devices>", Wanted(hostdevs=CARD), ["vm-no-slot"]),
-    (f"<devices>{FULL}</devices>", Wanted(hostdevs=GPU), []),  # libvirt adds a bridge
+    (f"<devices>{FULL}</devices>", Wanted(hostdevs=GPU), ["vm-no-slot"]),
+    (f"<devices>{FULL[: FULL.rindex('<rng')]}</devices>", Wanted(hostdevs=GPU), []),
+    (f"<devices>{FULL}</devices>".replace("rng", "memballoon"), FREEING, []),
+    (f"<devices>{FULL}</devices>", Wanted(hostdevs=CARD), ["vm-no-slot", "vm-no-slot"]),
     ("<devices/>", Wanted(hostdevs=CARD), []),
 ]
 COMPLETED = [
