@@ -44,7 +44,8 @@ class Cpu(Record):
 
 
 class CpuState(Record):
-    """Every CPU of a host. ``nohz_full`` is None where the kernel has no CONFIG_NO_HZ_FULL;
+    """Every CPU of a host. ``shows_isolated``: the file of that name is there, as with
+    every kernel since 4.2. ``nohz_full`` is None where the kernel has no CONFIG_NO_HZ_FULL;
     ``kernel_max`` is the highest CPU number it was built for; ``cpus`` are the online ones,
     ascending; ``flags`` are those of the first CPU that matter to passthrough."""
 
@@ -53,6 +54,7 @@ class CpuState(Record):
     online: CpuSet
     offline: CpuSet
     isolated: CpuSet
+    shows_isolated: bool
     nohz_full: CpuSet | None
     kernel_max: int | None
     smt_control: str | None
@@ -77,6 +79,7 @@ def observe_cpus(reader: Reader) -> CpuState:
         online=online,
         offline=present - online,
         isolated=_set(reader, "isolated"),
+        shows_isolated=reader.read_text(f"{_CPU}/isolated") is not None,
         nohz_full=_nohz_full(reader),
         kernel_max=_number(reader.read_text(f"{_CPU}/kernel_max")),
         smt_control=_word(reader.read_text(f"{_CPU}/smt/control")),

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends.cpu import observe_cpus
 from reconciler.budget.cpu_args import cpu_args, meaning, split_flags
 from specs.values import CpuSet
 from tests.budget.hosts import cpu_table, host
+from tests.topology.maps import MapReader
 
 
 def args(present: tuple[str, ...] = (), **keys: Any) -> list[str]:
@@ -43,6 +45,12 @@ def test_without_flags_there_is_no_isolcpus() -> None:
 
 def test_reserved_is_what_is_not_isolated_unless_said() -> None:
     assert args(isolated="2-15", irq_affinity=True)[-1] == "irqaffinity=0-1"
+
+
+def test_an_unknown_set_makes_no_argument() -> None:
+    table = cpu_table(isolated="2-3", irq_affinity=True)
+    nothing = observe_cpus(MapReader({}))
+    assert [w.arg for w in cpu_args(table, nothing)] == ["isolcpus=domain,managed_irq,2-3"]
 
 
 @pytest.mark.parametrize(

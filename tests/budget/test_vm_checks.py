@@ -111,6 +111,13 @@ def test_a_vm_that_floats_while_cpus_are_isolated() -> None:
     assert found(vm("a", vcpu=2), isolated="") == []
 
 
+def test_where_the_scheduler_balances_floating_means_the_hosts_cpus_too() -> None:
+    for balanced, why in ((False, "crowd on the other CPUs"), (True, "on the host's CPUs as well")):
+        here = replace(board(ISOLATED, RESERVED), balanced=balanced)
+        (finding,) = vm_findings(asked(vm("a", vcpu=2)), here)
+        assert finding.message.endswith(why)
+
+
 def test_suggestions_leave_the_cpus_of_other_vms_alone() -> None:
     findings = found(vm("a", ["2", "10"]), vm("b", vcpu=2, devices=["gpu"]), gpu=0)
     assert [f.hint for f in findings] == ['write vcpupin = ["3", "11"]']

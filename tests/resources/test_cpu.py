@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from backends.bootloader.state import BootEntry
 from backends.steps import RemoveFile, Run, Step, WriteAttribute, WriteFile
 from reconciler.model import Claim
 from reconciler.placement import interrupts, irqbalance, slices
@@ -274,8 +275,26 @@ def test_the_kernel_that_did_not_follow_is_told_of() -> None:
     arg = "isolcpus=domain,managed_irq,2-7,10-15"
     host = bench(files={"/proc/cmdline": f"quiet {arg}\n"})
     assert "warn isolation-not-effective cpu.isolated" in codes(host.plan(cpu=CPU).findings)
+    host.files["/sys/devices/system/cpu/isolated"] = "2-3\n"
+    (finding,) = host.plan(cpu=CPU).findings
+    assert finding.message.startswith(f"the kernel got {arg} and did not follow it: it has 2-3;")
     host.files["/sys/devices/system/cpu/isolated"] = "2-7,10-15\n"
     assert host.plan(cpu=CPU).findings == ()
+
+
+def test_a_tree_that_does_not_show_isolated_cpus_says_nothing_of_them() -> None:
+    host = bench(files={"/proc/cmdline": "isolcpus=domain,managed_irq,2-7,10-15\n"})
+    del host.files["/sys/devices/system/cpu/isolated"]
+    assert host.plan(cpu=CPU).findings == ()
+
+
+def test_that_nohz_full_leaves_out_the_boot_cpu_is_no_news() -> None:
+    table = {"isolated": "2-3", "isolation": [], "reserved": "0-1", "nohz_full": "0-3"}
+    host = bench(files={"/proc/cmdline": "quiet nohz_full=0-3\n"})
+    host.files["/sys/devices/system/cpu/nohz_full"] = "1-3\n"
+    assert "isolation-not-effective" not in str(codes(host.plan(cpu=table).findings))
+    host.files["/sys/devices/system/cpu/nohz_full"] = "1\n"
+    assert "warn isolation-not-effective cpu.nohz_full" in codes(host.plan(cpu=table).findings)
 
 
 @pytest.mark.parametrize(
@@ -300,9 +319,11 @@ def test_an_argument_of_somebody_else_is_in_the_way_unless_it_is_to_go(
 
 
 def test_an_argument_that_tuned_has_put_there_is_taken_away_by_tuned() -> None:
+    """With GRUB it stands in a variable, and in each entry."""
     files = {"/etc/tuned/bootcmdline": "TUNED_BOOT_CMDLINE=isolcpus=2\n"}
     ctx = bench(files=files).context(cpu=CPU)
-    boot = replace(ctx.state.boot, configured=("quiet", "isolcpus=2"))
+    entry = BootEntry("1", "Debian", ("quiet", "isolcpus=2"), "normal")
+    boot = replace(ctx.state.boot, configured=("quiet", "$tuned_params"), entries=(entry,))
     result = RESOURCE.plan(replace(ctx, state=replace(ctx.state, boot=boot)), Wishes())
     (finding,) = [f for f in result.findings if f.code == "kernel-arg-conflict"]
     assert finding.hint.startswith("TuneD puts it there")
