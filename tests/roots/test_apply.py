@@ -64,6 +64,14 @@ def mode(name: str, spec: Path, root: Path, *options: str) -> Ran:
     return run(f"--{name}", spec, "--root", root, *options)
 
 
+def first_spec_changes_nothing(root: Path, folder: Path) -> None:
+    """What ``--init`` prints is the host as it is, before the tool was here and after."""
+    spec = folder / "first.toml"
+    spec.write_text(run("--init", "--root", root).out)
+    found = mode("plan", spec, root, "--detailed-exitcode")
+    assert found.code == 0, found.out
+
+
 def linux_lines(root: Path) -> list[str]:
     """What GRUB will give the kernel, entry by entry, without kernel and root=."""
     text = (root / "boot/grub/grub.cfg").read_text()
@@ -75,6 +83,7 @@ def linux_lines(root: Path) -> list[str]:
 def test_apply_reboot_apply_undo(fresh_root: Fresh, spec: Path, empty: Path, name: str) -> None:
     root = fresh_root(name)
     before = snapshot(root)
+    first_spec_changes_nothing(root, spec.parent)
     assert mode("plan", spec, root, "--detailed-exitcode").code == 2
     assert snapshot(root) == before
 
@@ -87,6 +96,7 @@ def test_apply_reboot_apply_undo(fresh_root: Fresh, spec: Path, empty: Path, nam
     assert mode("apply", spec, root).code == 0  # remembers the groups that are known now
     synced = mode("plan", spec, root, "--detailed-exitcode")
     assert synced.code == 0, synced.out
+    first_spec_changes_nothing(root, spec.parent)
 
     simulate(root, "quiet")  # someone chose an older entry in the menu: nothing is bound
     undone = mode("apply", empty, root)
