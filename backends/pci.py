@@ -40,10 +40,11 @@ class Sriov(Record):
 class PciFunction(Record):
     """One function. Ids are four lower-case hex digits without 0x; ``class_code`` is 0x + 6.
 
+    ``asleep`` says of one in D3cold that the kernel has suspended it, and can wake it.
     ``serial`` is that of an NVMe controller; ``device_serial`` is PCI Express's, read on demand.
     """
 
-    VOLATILE = frozenset({"power_state"})
+    VOLATILE = frozenset({"power_state", "asleep"})
 
     address: PciAddress
     path: str
@@ -63,6 +64,7 @@ class PciFunction(Record):
     reset_methods: tuple[str, ...] | None = None
     d3cold_allowed: bool | None = None
     power_state: str = ""
+    asleep: bool = False
     slot: str | None = None
     sriov: Sriov | None = None
     physfn: PciAddress | None = None
@@ -248,6 +250,7 @@ def _function(reader: Reader, name: str, slots: Mapping[str, str]) -> PciFunctio
     a = _Attributes(reader, base)
     class_code = a.text("class") or "0x000000"
     macs = _macs(reader, a)
+    power = a.text("power_state") or ""
     return PciFunction(
         address=PciAddress.parse(name),
         path=_device_path(reader, base),
@@ -267,7 +270,8 @@ def _function(reader: Reader, name: str, slots: Mapping[str, str]) -> PciFunctio
         boot_vga=bool(a.flag("boot_vga")),
         reset_methods=_reset_methods(a),
         d3cold_allowed=a.flag("d3cold_allowed"),
-        power_state=a.text("power_state") or "",
+        power_state=power,
+        asleep=power == "D3cold" and not _is_active(reader, base),
         slot=slots.get(name.rsplit(".", 1)[0]),
         sriov=_sriov(a),
         physfn=_neighbour(a.link("physfn")),
@@ -315,6 +319,12 @@ def _reset_methods(a: _Attributes) -> tuple[str, ...] | None:
         return tuple(methods.split())
     whole = "driver_override" in a.names and "reset" not in a.names
     return () if whole else None
+
+
+def _is_active(reader: Reader, base: str) -> bool:
+    """Whether the kernel believes that it is on (Documentation/power/runtime_pm.rst)."""
+    status = reader.read_text(f"{base}/power/runtime_status", optional=True) or ""
+    return status.strip() == "active"
 
 
 def _sriov(a: _Attributes) -> Sriov | None:

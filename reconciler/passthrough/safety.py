@@ -9,6 +9,7 @@ from backends.iommu import IommuState, diagnose, uses_kernel_dma
 from backends.needs import Needs
 from backends.pci import PciFunction, PciState
 from backends.pci_classes import class_name
+from reconciler.budget.words import older
 from reconciler.model import Finding, refuse, warn
 from reconciler.passthrough.select import Selection
 from reconciler.resources.base import Context
@@ -63,13 +64,13 @@ def acs_findings(words: Iterable[tuple[str, str]]) -> Iterator[Finding]:
 # --- what a function is -----------------------------------------------------------------------
 
 
-def function_findings(selection: Selection, iommu: IommuState) -> Iterator[Finding]:
-    """Functions that no guest can have, or only with care."""
+def function_findings(selection: Selection, iommu: IommuState, kernel: str) -> Iterator[Finding]:
+    """Functions that no guest can have on this kernel (its release), or only with care."""
     for function in selection.functions:
         yield from _bridge(selection.where, function)
     for function in selection.all:
         yield from _physical(selection.where, function)
-        yield from _rmrr(selection.where, function, iommu)
+        yield from _rmrr(selection.where, function, iommu, kernel)
         yield from _power(selection.where, function)
         if function.id in _DENYLIST:
             text = f"vfio-pci denies {function.address} ({function.id}) unless told otherwise"
@@ -94,22 +95,30 @@ def _physical(where: str, function: PciFunction) -> Iterator[Finding]:
         yield refuse("device-not-assignable", where, text, hint)
 
 
-def _rmrr(where: str, function: PciFunction, iommu: IommuState) -> Iterator[Finding]:
-    """Intel refuses functions with direct reserved regions: device_is_rmrr_locked."""
+def _rmrr(where: str, function: PciFunction, iommu: IommuState, kernel: str) -> Iterator[Finding]:
+    """Functions with direct reserved regions: Intel refuses them (device_is_rmrr_locked), and any
+    IOMMU does since Linux 6.6 (commit a48ce36e2786, "Prevent RESV_DIRECT devices from blocking
+    domains"): boards with AMD's B650 and X870E give nearly every group one."""
     group = iommu.groups.get(-1 if function.iommu_group is None else function.iommu_group)
-    if group is not None and group.direct_regions and iommu.kind == "intel":
+    if group is None or not group.direct_regions:
+        return
+    if iommu.kind == "intel" or (kernel and not older(kernel, 6, 6)):
+        table = "RMRR" if iommu.kind == "intel" else "a 1:1 mapping"
         text = (
-            f"firmware keeps memory of {function.address} for itself (RMRR "
+            f"firmware keeps memory of {function.address} for itself ({table} "
             f"{'; '.join(group.direct_regions)}): the kernel will not attach it to a VM"
         )
-        hint = "a firmware update or setting (HP: conrep, 'shared memory') may take the RMRR away"
+        hint = "a firmware update or setting (HP: conrep, 'shared memory') may take it away"
         yield refuse("rmrr", where, text, hint)
 
 
 def _power(where: str, function: PciFunction) -> Iterator[Finding]:
-    """drivers/pci/pci-sysfs.c power_state_show: a function that does not answer has none."""
-    if function.power_state in ("error", "unknown"):
-        text = f"{function.address} does not answer: its power state is {function.power_state}"
+    """A function that is on and does not answer is marked as cold: drivers/pci/pci.c
+    pci_power_up. (One that lost its driver reads "unknown", and nothing is wrong with it:
+    drivers/pci/pci-driver.c pci_device_remove.)"""
+    state = function.power_state
+    if state == "error" or (state == "D3cold" and not function.asleep):
+        text = f"{function.address} does not answer: its power state is {state}"
         hint = "switch the host off and on again; if it comes back, keep it awake (troubleshooting)"
         yield warn("power-state", where, text, hint)
 

@@ -83,7 +83,7 @@ def _findings(ctx: Context, selections: tuple[Selection, ...]) -> Iterator[Findi
         yield from foreign_ids.findings(ctx, given)
     for selection in selections:
         yield from safety.sibling_findings(selection, state.iommu, state.pci)
-        yield from safety.function_findings(selection, state.iommu)
+        yield from safety.function_findings(selection, state.iommu, state.identity.kernel)
         yield from safety.group_findings(selection, given, state.iommu, state.pci, state.needs)
         yield from safety.use_findings(selection, state.needs)
         yield from framebuffer.findings(selection, state.needs.seat, state.identity.kernel)

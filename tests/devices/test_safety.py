@@ -138,6 +138,21 @@ def test_memory_that_firmware_keeps(box: TreeBuilder) -> None:
     assert codes(plan(box, device=[device(address="06:00.0")])) == []
 
 
+@pytest.mark.parametrize(("kernel", "refused"), [("6.1.0-30-amd64", False), ("6.6.1", True)])
+def test_memory_that_firmware_keeps_with_another_iommu(
+    tree: TreeBuilder, kernel: str, refused: bool
+) -> None:
+    """AMD's boards with an IVMD over all buses: the kernel minds since 6.6."""
+    host(tree).function("0000:06:00.0", "0x020000", "8086:1572", group=60)
+    (tree.root / "sys/class/iommu/dmar0").unlink()
+    (tree.root / "sys/firmware/acpi/tables/DMAR").unlink()
+    tree.iommu("ivhd0", "IVRS")
+    tree.write("/proc/sys/kernel/osrelease", kernel + "\n")
+    tree.write("/sys/kernel/iommu_groups/60/reserved_regions", "0xbe000000 0xbe7fffff direct\n")
+    found = plan(tree, device=[device(address="06:00.0")])
+    assert ("rmrr" in codes(found)) is refused
+
+
 @pytest.mark.parametrize(
     ("methods", "warned"), [("flr bus", False), ("pm", True), ("", True), ("bus", False)]
 )
@@ -157,9 +172,21 @@ def test_no_attribute_at_all_means_no_reset_unless_the_copy_is_not_whole(tree: T
     assert "no-reset" not in codes(plan(tree, device=[device(**GPU)]), Severity.WARN)
 
 
-@pytest.mark.parametrize(("power", "warned"), [("D0", False), ("D3cold", False), ("error", True)])
-def test_a_function_that_does_not_answer(tree: TreeBuilder, power: str, warned: bool) -> None:
-    host(tree).function("0000:01:00.0", driver="amdgpu", group=1, power_state=power)
+@pytest.mark.parametrize(
+    ("power", "runtime", "warned"),
+    [
+        ("D0", "active", False),
+        ("D3cold", "suspended", False),
+        ("D3cold", "active", True),
+        ("error", "active", True),
+        ("unknown", "active", False),
+    ],
+)
+def test_a_function_that_does_not_answer(
+    tree: TreeBuilder, power: str, runtime: str, warned: bool
+) -> None:
+    path = host(tree).function("0000:01:00.0", driver="amdgpu", group=1, power_state=power)
+    tree.write(f"{path}/power/runtime_status", runtime + "\n")
     found = plan(tree, device=[device(**GPU)])
     assert ("power-state" in codes(found, Severity.WARN)) is warned
 
@@ -310,3 +337,25 @@ def test_boot_display_waits_for_the_reboot(desk: TreeBuilder) -> None:
     found = plan(desk, device=[device(address="01:00.0")])
     assert drivers(found) == {}
     assert any("boot display" in f.message for f in found.findings)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "boot_vga", "driver", "warned"),
+    [
+        ("5.15.0-91-generic", "1", "EFI VGA", True),
+        ("5.15.0-91-generic", "0", "EFI VGA", False),
+        ("5.15.0-91-generic", "1", None, False),
+        ("6.1.0-30-amd64", "1", "EFI VGA", False),
+    ],
+)
+def test_the_firmwares_framebuffer_on_kernels_that_leave_it(
+    tree: TreeBuilder, kernel: str, boot_vga: str, driver: str | None, warned: bool
+) -> None:
+    host(tree).function("0000:01:00.0", driver="amdgpu", group=1, boot_vga=boot_vga)
+    tree.write("/proc/sys/kernel/osrelease", kernel + "\n")
+    if driver:
+        path = "/sys/devices/platform/efi-framebuffer.0/graphics/fb0"
+        tree.write(f"{path}/name", driver + "\n")
+        tree.link("/sys/class/graphics/fb0", path)
+    found = plan(tree, device=[device(**GPU)])
+    assert ("boot-framebuffer" in codes(found, Severity.WARN)) is warned
