@@ -61,9 +61,10 @@ def uki_signer(reader: Reader) -> str | None:
 
 def boot_folders(reader: Reader) -> tuple[str, ...]:
     """Mount points that hold entries or images of a Boot Loader Specification loader: the ESP,
-    and the extended boot partition at /boot."""
-    return tuple(
-        folder
+    and the extended boot partition at /boot. A link to another one is not a second one."""
+    found = (
+        reader.realpath(folder)
         for folder in ESP_FOLDERS
         if reader.exists(f"{folder}/loader") or reader.exists(f"{folder}/EFI")
     )
+    return tuple(dict.fromkeys(found))

@@ -248,11 +248,17 @@ def _stale(state: BootState, wish: BootWish, family: Family) -> str:
 
 
 def _regenerate(wish: BootWish, family: Family) -> tuple[Step, ...]:
-    """Make it aside, check it, and only then rename it over the one that boots."""
+    """Make it aside, check it, and only then rename it over the one that boots. grub-mkconfig
+    itself writes a file that ends in .new first, and leaves it where it fails."""
     aside = family.aside
     expect = _expect(wish, aside, like=family.config)
     return (
-        Run((family.mkconfig, "-o", aside), timeout=600, expect=expect, touches=(aside,)),
+        Run(
+            (family.mkconfig, "-o", aside),
+            timeout=600,
+            expect=expect,
+            touches=(aside, f"{aside}.new"),
+        ),
         Run((family.script_check, aside), timeout=60),
         RenameFile(aside, family.config),
     )

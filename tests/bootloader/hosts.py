@@ -71,10 +71,18 @@ def _cloud_image(tree: TreeBuilder, args: str) -> None:
     _debian_cfg(tree)
 
 
-def _arch(tree: TreeBuilder, args: str) -> None:
-    """No drop-ins, and bash for sh. Gentoo is the same to GRUB."""
+def _mint(tree: TreeBuilder, args: str) -> None:
+    """Linux Mint, with the drop-ins of its own packages."""
+    _debian(tree, args)
+    tree.write("/etc/os-release", 'ID=linuxmint\nID_LIKE="ubuntu debian"\n')
+    tree.write("/etc/default/grub.d/50_linuxmint.cfg", "GRUB_DISABLE_SUBMENU=true\n")
+    tree.write("/usr/sbin/grub-mkconfig", "#!/bin/sh\n# not told by the program\n")
+
+
+def _arch(tree: TreeBuilder, args: str, release: str = "arch") -> None:
+    """No drop-ins, and bash for sh."""
     hosts.debian(tree, "h", grub2.ID, "")
-    tree.write("/etc/os-release", "ID=arch\n")
+    tree.write("/etc/os-release", f"ID={release}\n")
     tree.write("/usr/sbin/grub-mkconfig", "GRUB_CMDLINE_LINUX\n")
     tree.write("/usr/bin/bash", "")
     tree.link("/bin/sh", "/usr/bin/bash")
@@ -84,6 +92,11 @@ def _arch(tree: TreeBuilder, args: str) -> None:
 
 def _arch_cfg(tree: TreeBuilder) -> None:
     tree.write("/boot/grub/grub.cfg", hosts.grub_cfg(_shell_line(tree.root, "bash")))
+
+
+def _gentoo(tree: TreeBuilder, args: str) -> None:
+    """Its GRUB is upstream's."""
+    _arch(tree, args, "gentoo")
 
 
 def _suse(tree: TreeBuilder, args: str) -> None:
@@ -121,6 +134,22 @@ def _systemd_boot(tree: TreeBuilder, args: str) -> None:
     for number in (1, 2):
         esp.entry(tree, f"t-{number}.conf", text=_entry_text(f"Debian {number}", args))
     esp.entry(tree, "t-rescue.conf", text=_entry_text("Rescue", f"{args} rescue"))
+
+
+def _xbootldr(tree: TreeBuilder, args: str) -> None:
+    """The loader on the ESP at /efi, entries on the extended boot partition at /boot."""
+    esp.systemd_boot(tree, esp="/efi", cmdline=f"{esp.ROOT} {args}")
+    tree.write("/boot/loader/entries.srel", "type1\n")
+    for number in (1, 2):
+        text = _entry_text(f"Debian {number}", args)
+        esp.entry(tree, f"t-{number}.conf", esp="/boot", text=text)
+
+
+def _esp_twice(tree: TreeBuilder, args: str) -> None:
+    """The ESP at /boot, and /efi leads there too."""
+    esp.systemd_boot(tree, esp="/boot", cmdline=f"{esp.ROOT} {args}")
+    esp.entry(tree, "t-1.conf", esp="/boot", text=_entry_text("Debian", args))
+    tree.link("/efi", "/boot")
 
 
 def _images(tree: TreeBuilder, args: str) -> None:
@@ -185,11 +214,15 @@ def _pop_without_loader(tree: TreeBuilder, args: str) -> None:
 HOSTS = {
     "debian": LoaderHost("grub-mkconfig", _debian, _debian_cfg),
     "ubuntu-cloud-image": LoaderHost("grub-mkconfig", _cloud_image, _debian_cfg),
+    "linux-mint": LoaderHost("grub-mkconfig", _mint, _debian_cfg),
+    "gentoo-grub": LoaderHost("grub-mkconfig", _gentoo, _arch_cfg),
     "arch-grub": LoaderHost("grub-mkconfig", _arch, _arch_cfg),
     "fedora": LoaderHost("grub2", _fedora),
     "rhel-8": LoaderHost("grub2", _rhel8),
     "opensuse-leap": LoaderHost("grub2", _suse, _suse_cfg),
     "systemd-boot": LoaderHost("systemd-boot", _systemd_boot),
+    "systemd-boot-xbootldr": LoaderHost("systemd-boot", _xbootldr),
+    "systemd-boot-esp-twice": LoaderHost("systemd-boot", _esp_twice),
     "unified-images": LoaderHost("systemd-boot", _images, _new_image),
     "mkinitcpio-images": LoaderHost("systemd-boot", _mkinitcpio_images, _new_mkinitcpio_image),
     "refind": LoaderHost("refind", _refind),

@@ -89,6 +89,7 @@ def test_it_is_found_without_doubt(machine: Machine) -> None:
     state = machine.state
     assert state.loader == machine.kind.loader
     assert state.evidence
+    assert len({e.id for e in state.entries}) == len(state.entries)
     assert not [p for p in state.problems if p.refuse]
     declared = observe_boot(TreeReader(machine.tree.root), machine.kind.loader)
     assert not [p for p in declared.problems if p.refuse]

@@ -53,7 +53,7 @@ class FaultyHost(SimHost):
         if self.fault == "loses" and step.expect:  # undo asks for nothing: the inputs are old
             self._lose(step.expect)
         if step.touches:  # it was told to write aside
-            (aside,) = step.touches
+            aside = step.touches[0]
             os.rename(config, self.root + aside)
             Path(config).write_bytes(old)
 

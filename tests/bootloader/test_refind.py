@@ -78,6 +78,16 @@ def test_a_line_that_is_not_understood_is_refused(tree: TreeBuilder) -> None:
         ("menuentry Arch {\n  loader /vmlinuz-linux\n  options root=x\n}\n", True),
         ("menuentry Arch {\n  loader /vmlinuz-linux\n  options root=x\n  disabled\n}\n", False),
         ("menuentry Windows {\n  loader /EFI/Microsoft/bootmgfw.efi\n}\n", False),
+        (
+            'menuentry "A B" {\n  loader /vmlinuz\n  options "a"\n'
+            "  submenuentry x {\n    options b\n  }\n  disabled\n}\n",
+            False,
+        ),
+        (
+            "menuentry Arch {\n  loader /vmlinuz\n  options a\n  submenuentry x {\n    disabled\n"
+            "  }\n}\n",
+            True,
+        ),
         ("#menuentry Arch {\n#  options root=x\n#}\n", False),
     ],
 )
@@ -87,15 +97,6 @@ def test_entries_of_the_users_own_are_refused(
     tree.write(CONFIG, f"timeout 5\n{stanza}")
     problems = Sources(tree.root, BACKEND).state().problems
     assert [p.where for p in problems] == ([CONFIG] if refused else [])
-
-
-def test_the_sample_configuration_of_the_package_has_no_entry_that_counts(
-    tree: TreeBuilder,
-) -> None:
-    """As refind.conf-sample of 0.13.2: its stanzas are there, and disabled."""
-    stanza = 'menuentry Ubuntu {{\n    loader /vmlinuz\n    options "ro root=x"\n    {}\n}}\n'
-    tree.write(CONFIG, stanza.format("disabled") * 3)
-    assert not Sources(tree.root, BACKEND).state().problems
 
 
 def test_what_ran_decides_between_it_and_others(tree: TreeBuilder) -> None:

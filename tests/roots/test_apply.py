@@ -219,3 +219,25 @@ def test_with_groups_known_a_tree_is_done_and_in_step_until_it_boots(
     assert undone.code == 0, undone.out + undone.err
     assert mark.read_text().strip() == ""
     assert snapshot(root) == before
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo no disk >&2\nexit 3", "no disk"),
+        ("printf 'menuentry x {\\n'", "syntax error"),
+    ],
+)
+def test_a_grub_mkconfig_that_fails_leaves_everything_as_it_was(
+    fresh_root: Fresh, spec: Path, script: str, said: str
+) -> None:
+    """The real grub-mkconfig, with a script that fails or writes what GRUB would not read."""
+    root = fresh_root("bookworm")
+    bad = root / "etc/grub.d/41_bad"
+    bad.write_text(f"#!/bin/sh\n{script}\n")
+    bad.chmod(0o755)
+    before = snapshot(root)
+    applied = mode("apply", spec, root)
+    assert applied.code == 1
+    assert said in " ".join(applied.out.lower().split())
+    assert snapshot(root) == before

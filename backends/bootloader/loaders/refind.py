@@ -7,7 +7,6 @@ own from /etc/fstab; then one is made as mkrlconf(8) does, with its two ways bac
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from backends import efi
@@ -31,6 +30,7 @@ from backends.bootloader.wishes import absent_in, beyond_editing, conflict, reti
 from backends.formats.cmdline import edit, has
 from backends.formats.grub_cfg import is_way_back
 from backends.formats.kernel_arg import kernel_form
+from backends.formats.refind_conf import linux_stanzas
 from backends.formats.refind_linux import Choice, RefindError, choices, edit_choice, render
 from backends.reader import Reader
 from specs.record import replace
@@ -40,7 +40,6 @@ OPTIONS = f"{FOLDER}/refind_linux.conf"
 # refind-install puts it into the first, with --usedefault into the second.
 _PLACES = ("EFI/refind/refind.conf", "EFI/BOOT/refind.conf")
 _LABELS = ("Boot with standard options", "Boot to single-user mode", "Boot with minimal options")
-_STANZA = re.compile(r"(?ms)^[ \t]*menuentry\b[^{\n]*\{(.*?)^[ \t]*\}")
 
 
 class Refind:
@@ -126,11 +125,10 @@ def _is_way_back(choice: Choice) -> bool:
 def _stanzas(reader: Reader) -> tuple[BootProblem, ...]:
     """Entries that somebody wrote into refind.conf have options of their own."""
     config = _config(reader) or ""
-    bodies = _STANZA.findall(reader.read_text(config) or "") if config else []
-    words = [[line.split()[:1] for line in body.split("\n")] for body in bodies]
-    if not any(["options"] in firsts and ["disabled"] not in firsts for firsts in words):
+    found = linux_stanzas(reader.read_text(config) or "") if config else ()
+    if not found:
         return ()
-    message = f"{config} has a menuentry with options of its own"
+    message = f"{config} has a menuentry {found[0]!r} with options of its own"
     hint = f"let rEFInd find the kernel by itself, with its options in {OPTIONS}"
     return (BootProblem("bootloader-unsupported", message, hint, where=config),)
 
