@@ -45,7 +45,8 @@ class Cpu(Record):
 
 class CpuState(Record):
     """Every CPU of a host. ``shows_isolated``: the file of that name is there, as with
-    every kernel since 4.2. ``nohz_full`` is None where the kernel has no CONFIG_NO_HZ_FULL;
+    every kernel since 4.2. ``nohz_full`` is None where only that one is there: the kernel has no
+    CONFIG_NO_HZ_FULL (drivers/base/cpu.c);
     ``kernel_max`` is the highest CPU number it was built for; ``cpus`` are the online ones,
     ascending; ``flags`` are those of the first CPU that matter to passthrough."""
 
@@ -73,14 +74,16 @@ def observe_cpus(reader: Reader) -> CpuState:
     cpuinfo = reader.read_text("/proc/cpuinfo") or ""
     vendor, flags = _identity(cpuinfo)
     smt_active = reader.read_text(f"{_CPU}/smt/active")
+    isolated = read_list(reader, f"{_CPU}/isolated")
+    nohz_full = read_list(reader, f"{_CPU}/nohz_full")
     return CpuState(
         possible=possible or present,
         present=present,
         online=online,
         offline=present - online,
-        isolated=_set(reader, "isolated"),
-        shows_isolated=reader.read_text(f"{_CPU}/isolated") is not None,
-        nohz_full=_nohz_full(reader),
+        isolated=isolated or _EMPTY,
+        shows_isolated=isolated is not None,
+        nohz_full=nohz_full if isolated is not None else nohz_full or _EMPTY,
         kernel_max=_number(reader.read_text(f"{_CPU}/kernel_max")),
         smt_control=_word(reader.read_text(f"{_CPU}/smt/control")),
         smt_active=None if smt_active is None else smt_active.strip() == "1",
@@ -98,15 +101,6 @@ def _online(reader: Reader) -> CpuSet:
     matches = (_NUMBERED.match(name) for name in reader.list(_CPU))
     numbers = [int(m.group(1)) for m in matches if m]
     return CpuSet(n for n in numbers if _word(reader.read_text(f"{_CPU}/cpu{n}/online")) != "0")
-
-
-def _nohz_full(reader: Reader) -> CpuSet | None:
-    """Every kernel since 4.2 has ``isolated``, and those with CONFIG_NO_HZ_FULL ``nohz_full``
-    beside it (drivers/base/cpu.c); a tree without both says nothing."""
-    found = read_list(reader, f"{_CPU}/nohz_full")
-    if found is None and reader.read_text(f"{_CPU}/isolated") is None:
-        return _EMPTY
-    return found
 
 
 def _set(reader: Reader, name: str) -> CpuSet:
