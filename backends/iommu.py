@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from backends.acs import Acs, parse_acs
 from backends.chipsets import known_chipset
 from backends.config_space import whole
-from backends.pci import DEVICES, PciFunction, PciState, functions_in
+from backends.pci import DEVICES, GROUPS, PciFunction, PciState, functions_in
 from backends.reader import Reader
 from specs.record import Record, field
 from specs.values import PciAddress
 
-GROUPS = "/sys/kernel/iommu_groups"
 UNITS = "/sys/class/iommu"
 TABLES = "/sys/firmware/acpi/tables"
 

@@ -17,6 +17,7 @@ from specs.values import PciAddress
 
 SYSFS = "/sys/bus/pci"
 DEVICES = SYSFS + "/devices"
+GROUPS = "/sys/kernel/iommu_groups"
 
 # Domains behind Intel VMD have five digits and more: drivers/pci/controller/vmd.c.
 _BDF = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
@@ -187,10 +188,24 @@ def observe_pci(reader: Reader, *, device_serials: bool = False) -> PciState:
     """
     slots = _slots(reader)
     names = [name for name in reader.list(DEVICES) if _BDF.fullmatch(name)]
-    found = (_function(reader, name, slots) for name in names)
+    found = [_function(reader, name, slots) for name in names]
+    if any(f.iommu_group is None for f in found):
+        groups = _listed_groups(reader)
+        found = [replace(f, iommu_group=groups.get(f.address, f.iommu_group)) for f in found]
     if device_serials:
-        found = (replace(f, device_serial=_device_serial(reader, f)) for f in found)
+        found = [replace(f, device_serial=_device_serial(reader, f)) for f in found]
     return PciState.of(found)
+
+
+def _listed_groups(reader: Reader) -> dict[PciAddress, int]:
+    """Groups by member, as the groups list them: copies may lack the functions' own links."""
+    return {
+        address: int(number)
+        for number in reader.list(GROUPS)
+        if number.isdecimal()
+        for name in reader.list(f"{GROUPS}/{number}/devices")
+        for address in functions_in(name)
+    }
 
 
 def _device_serial(reader: Reader, function: PciFunction) -> str | None:

@@ -209,6 +209,18 @@ def test_bonds_and_vlans_of_proc(copy: Copy, path: str, text: str) -> None:
     assert finding.message == f"the host needs {NIC}: default route (eth0)"
 
 
+def test_groups_that_only_list_their_members(copy: Copy) -> None:
+    """No link in the functions, and names of members as empty files."""
+    copy.bare("0000:01:00.1", "040300", "10de:228b", "snd_hda_intel", 1)
+    for bdf in (GPU, "0000:01:00.1"):
+        (copy.root / f"{HOME}/{bdf}/iommu_group".lstrip("/")).unlink()
+        (copy.root / f"sys/kernel/iommu_groups/1/devices/{bdf}").unlink()
+        copy.write(f"/sys/kernel/iommu_groups/1/devices/{bdf}", "")
+    (finding,) = refusals(plan(copy, device=[device(address=GPU)]))
+    assert finding.code == "group-not-viable"
+    assert "0000:01:00.1 (audio, 10de:228b, driver snd_hda_intel)" in finding.message
+
+
 # --- nothing but a function -------------------------------------------------------------------
 
 
