@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from backends.host import Host
 from reconciler import trust
+from reconciler.model import Plan
+from reconciler.session import Session
+from reconciler.source import Source
 
 NOBODY = 0xFFFFFFFF
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
@@ -100,3 +104,16 @@ def test_an_access_control_list_that_lets_others_write(spec: Path) -> None:
 def test_group_root_may_write(spec: Path) -> None:
     spec.chmod(0o664)
     assert list(trust.findings([str(spec)])) == []
+
+
+@needs_root
+def test_a_saved_plan_is_held_to_the_same(tmp_path: Path) -> None:
+    """It carries a spec: whoever may write the file says what root does."""
+    path = tmp_path / "plan.json"
+    path.write_text("{}")
+    os.chown(path, 1000, 1000)
+    host = Host("/")
+    plan = Plan({}, "/s.toml", "", "", spec_content={"version": 1})
+    session = Session.of_plan(plan, Source(host.reader, host, "none"), str(path))
+    (finding,) = trust.findings(session.files)
+    assert finding.where == str(path)
