@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from backends.host import Host
 from backends.inverse import in_order, inverse
 from backends.steps import Step
 from reconciler.journal import Journal, JournalError
-from reconciler.model import Change, Claim, Plan
+from reconciler.model import Change, Claim, Finding, Plan
 from reconciler.ownership import Owned
 from specs.errors import ReconcileError
 from specs.record import replace
@@ -160,10 +161,11 @@ class Apply:
         left = {change.id: change for change in fresh.changes if change.steps}
         news = set(fresh.refusals(strict=False)) - set(self.plan.refusals(strict=False))
         for change in waiting:
+            against = [f for f in news if _concerns(f, change, waiting)]
             if change.id in left:
                 self._fail(change, _not_so(change, left[change.id]))
-            elif news:
-                self._fail(change, ReconcileError("; ".join(f.message for f in news)))
+            elif against:
+                self._fail(change, ReconcileError("; ".join(f.message for f in against)))
         good = [c for c in waiting if self.outcome.results[c.id] == "done"]
         for change in good:
             with self._told(change.id):
@@ -253,6 +255,19 @@ class Apply:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _concerns(finding: Finding, change: Change, changes: Sequence[Change]) -> bool:
+    """Whether a refusal that came up during the run is about a change: that libvirt's daemon has
+    gone says nothing of kernel arguments. One that is about none of them is about all."""
+    table = _table(finding.where)
+    named = [c for c in changes if table in map(_table, c.because.split(", "))]
+    return change in named or not named
+
+
+def _table(place: str) -> str:
+    """``vm`` of ``vm[0].devices``."""
+    return re.split(r"[\[.]", place, maxsplit=1)[0]
 
 
 def _not_so(change: Change, left: Change) -> ReconcileError:

@@ -16,7 +16,7 @@ from backends.steps import RemoveFile, Run, Step, WriteFile
 from reconciler.apply import Apply, Outcome
 from reconciler.history import interrupted, runs
 from reconciler.journal import Journal
-from reconciler.model import Change, Claim, Plan
+from reconciler.model import Change, Claim, Plan, refuse
 from reconciler.ownership import Owned, read
 from reconciler.recover import recover
 from reconciler.render.plan_json import from_json, to_json
@@ -194,3 +194,17 @@ def test_a_plan_survives_json(bench: Bench) -> None:
     plan = replace(EMPTY, changes=(change("a", claims=(claim,)), change("b", requires="a")))
     text = json.dumps(to_json(plan))
     assert from_json(text, "plan.json") == plan
+
+
+@pytest.mark.parametrize(("where", "failed"), [("device[0]", "a"), ("/boot", "ab")])
+def test_a_refusal_that_comes_up_fails_what_it_is_about(
+    bench: Bench, where: str, failed: str
+) -> None:
+    """IOMMU groups that turn out not viable, or libvirt that went away, are no reason to take back
+    everything."""
+    one = replace(change("a"), because="device[0].id, boot.kernel_args[0]")
+    two = replace(change("b"), because="cpu.slices")
+    fresh = replace(EMPTY, findings=(refuse("x", where, "it cannot be"),))
+    outcome = bench.apply(one, two, verify=lambda _: fresh)
+    assert "".join(i for i, r in outcome.results.items() if r == "failed") == failed
+    assert bench.names() == [n for n in "ab" if n not in failed]
