@@ -121,7 +121,7 @@ def _findings(
     keys = {"name": "it", "address": str(function.address), "accept_siblings": accepted}
     chosen = Selection(0, Device.model_validate({**keys, "bind": bind}), (function,), siblings)
     given = safety.given_away([chosen])
-    yield from safety.function_findings(chosen, state.iommu, state.identity.kernel)
+    yield from safety.function_findings(chosen, state, state.boot.running)
     for sibling in siblings:
         if sibling.is_bridge:
             text = f"{sibling.address}, a bridge of its IOMMU group, would have to go along"

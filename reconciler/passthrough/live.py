@@ -11,6 +11,7 @@ from reconciler.model import Change, Claim, Effective, Finding, Pending, note
 from reconciler.passthrough.bind import bind_steps, release_steps
 from reconciler.passthrough.held import held
 from reconciler.passthrough.record import SECTION
+from reconciler.passthrough.safety import is_denied
 from reconciler.resources.base import Context
 from specs.values import PciAddress
 
@@ -41,6 +42,8 @@ def bind(
     if not ctx.state.iommu.active and not uses_kernel_dma(driver):
         return None, pending, None  # groups-unknown says so
     why = obstacle(ctx, function)
+    if driver == "vfio-pci" and is_denied(function, ctx.state.boot.running):
+        why = "vfio-pci takes it when disable_denylist is on its command line"
     if why:
         text = f"{address} goes to {driver} at the next boot, not now: {why}"
         return None, pending, note("bind-at-reboot", because, text)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from backends.formats.cmdline import matching
+from backends.formats.cmdline import matching, same
 from backends.iommu import IommuState, diagnose, uses_kernel_dma
 from backends.needs import Needs
 from backends.pci import PciFunction, PciState
 from backends.pci_classes import class_name
 from reconciler.budget.words import older
 from reconciler.model import Finding, refuse, warn
+from reconciler.observe import HostState
 from reconciler.passthrough.select import Selection
 from reconciler.resources.base import Context
 from specs.values import PciAddress
@@ -64,20 +65,39 @@ def acs_findings(words: Iterable[tuple[str, str]]) -> Iterator[Finding]:
 # --- what a function is -----------------------------------------------------------------------
 
 
-def function_findings(selection: Selection, iommu: IommuState, kernel: str) -> Iterator[Finding]:
-    """Functions that no guest can have on this kernel (its release), or only with care."""
+def function_findings(
+    selection: Selection, state: HostState, arguments: Iterable[str]
+) -> Iterator[Finding]:
+    """Functions that no guest can have on this host, or only with care. ``arguments`` are those of
+    the coming boot."""
+    words = tuple(arguments)
     for function in selection.functions:
         yield from _bridge(selection.where, function)
     for function in selection.all:
         yield from _physical(selection.where, function)
-        yield from _rmrr(selection.where, function, iommu, kernel)
+        yield from _rmrr(selection.where, function, state.iommu, state.identity.kernel)
         yield from _power(selection.where, function)
-        if function.id in _DENYLIST:
-            text = f"vfio-pci denies {function.address} ({function.id}) unless told otherwise"
-            hint = "boot.kernel_args = ['vfio_pci.disable_denylist=1'], for trusted guests only"
-            yield warn("device-denylisted", selection.where, text, hint)
+        if function.id in _DENYLIST and selection.spec.driver == "vfio-pci":
+            allowed = not is_denied(function, words)
+            yield _denied(selection.where, function, allowed=allowed)
     for function in selection.functions:
         yield from _reset(selection.where, function)
+
+
+def is_denied(function: PciFunction, arguments: Iterable[str]) -> bool:
+    """Whether vfio-pci does not take a function on a kernel with these arguments."""
+    told = any(same(word, "vfio_pci.disable_denylist=1") for word in arguments)
+    return function.id in _DENYLIST and not told
+
+
+def _denied(where: str, function: PciFunction, *, allowed: bool) -> Finding:
+    """The probe of vfio-pci fails with -EINVAL, unless its parameter says otherwise."""
+    text = f"vfio-pci denies {function.address} ({function.id})"
+    if allowed:
+        text += " but for disable_denylist, which the kernel command line sets"
+        return warn("device-denylisted", where, text, "for trusted guests only")
+    hint = 'boot.kernel_args = ["vfio_pci.disable_denylist=1"], for trusted guests only'
+    return refuse("device-denylisted", where, f"{text} unless told otherwise", hint)
 
 
 def _bridge(where: str, function: PciFunction) -> Iterator[Finding]:

@@ -77,18 +77,18 @@ def _findings(ctx: Context, selections: tuple[Selection, ...]) -> Iterator[Findi
     state = ctx.state
     given = safety.given_away(selections)
     arguments = _coming_arguments(ctx)
+    words = [word for word, _ in arguments]
     if ctx.spec.device:
         yield from safety.iommu_findings(ctx, "device[0]")
         yield from safety.acs_findings(arguments)
         yield from foreign_ids.findings(ctx, given)
     for selection in selections:
         yield from safety.sibling_findings(selection, state.iommu, state.pci)
-        yield from safety.function_findings(selection, state.iommu, state.identity.kernel)
+        yield from safety.function_findings(selection, state, words)
         yield from safety.group_findings(selection, given, state.iommu, state.pci, state.needs)
         yield from safety.use_findings(selection, state.needs)
         yield from framebuffer.findings(selection, state.needs.seat, state.identity.kernel)
         yield from record.group_changes(selection, state.pci, ctx.owned.section(SECTION))
-    words = [word for word, _ in arguments]
     yield from safety.seat_findings(selections, state.needs, state.pci, words)
 
 

@@ -359,3 +359,20 @@ def test_the_firmwares_framebuffer_on_kernels_that_leave_it(
         tree.link("/sys/class/graphics/fb0", path)
     found = plan(tree, device=[device(**GPU)])
     assert ("boot-framebuffer" in codes(found, Severity.WARN)) is warned
+
+
+def test_what_vfio_itself_denies(tree: TreeBuilder) -> None:
+    host(tree).function("0000:01:00.0", "0x0b4000", "8086:37c8", driver="c6xx", group=1)
+    (finding,) = refusals(plan(tree, device=[device(**GPU)]))
+    assert finding.code == "device-denylisted"
+    allowed = plan(
+        tree,
+        device=[device(**GPU)],
+        boot={"kernel_args": ["vfio_pci.disable_denylist=1"]},
+    )
+    assert codes(allowed) == []
+    assert "device-denylisted" in codes(allowed, Severity.WARN)
+    assert (drivers(allowed), "0000:01:00.0" in [p.object for p in allowed.pending]) == ({}, True)
+    args = "quiet intel_iommu=on iommu=pt vfio_pci.disable_denylist=1"
+    debian(tree, "box", "0123456789abcdef0123456789abcdef", args)
+    assert list(drivers(plan(tree, device=[device(**GPU)]))) == ["0000:01:00.0"]
