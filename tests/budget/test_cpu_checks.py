@@ -92,6 +92,7 @@ def test_the_boot_cpu_and_idle_cpus() -> None:
     lone = found(isolated="2-7,10-15", reserved="0-1,8-9", nohz_full="0-7,10-15")
     (boot,) = [f for f in lone if f.code == "cpu-boot-isolated"]
     assert (boot.where, boot.hint) == ("cpu.nohz_full", 'write nohz_full = "1-7,10-15"')
+    assert found(reserved="0-1") == []
     findings = found(isolated="2-7,10-15", reserved="0,8")
     assert codes(findings) == ["note cpu-unassigned cpu.reserved"]
     assert findings[0].hint == 'write reserved = "0-1,8-9"'

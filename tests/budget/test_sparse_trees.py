@@ -256,7 +256,15 @@ WARNED: dict[str, tuple[Files, str, str, str, str, str]] = {
         ISOLATED + vm("a"),
         "unpinned",
         "vm[0].cputune",
-        "a is not pinned, while CPUs 2-7,10-15 are isolated",
+        "a is not pinned, while CPUs 2-7,10-15 are isolated: its threads run on the host's CPUs",
+        'write vcpupin = ["2", "10", "3", "11"]',
+    ),
+    "not pinned, and the scheduler leaves isolated CPUs alone": (
+        TWO_NODES,
+        '[cpu]\nisolated = "2-7,10-15"\nreserved = "0-1,8-9"\n' + vm("a"),
+        "unpinned",
+        "vm[0].cputune",
+        "the scheduler never uses those by itself",
         'write vcpupin = ["2", "10", "3", "11"]',
     ),
     "not pinned, and its device is elsewhere": (
