@@ -18,7 +18,7 @@ from backends.formats.cmdline import (
     tokens,
 )
 from backends.formats.kernel_arg import check_arg
-from reconciler import trial
+from reconciler import foreign_args, trial
 from reconciler.boot_files import claim_of, steps_of
 from reconciler.model import (
     Change,
@@ -28,7 +28,6 @@ from reconciler.model import (
     Pending,
     Unchanged,
     finding_of,
-    note,
     refuse,
 )
 from reconciler.ownership import BOOT_FILES
@@ -76,7 +75,7 @@ class Boot:
         change = backend(state.loader).edit(state, wish)
         findings += [finding_of(p) for p in (*state.problems, *change.problems)]
         findings += _too_long(state, change)
-        findings += [_already(a, args) for a in change.already]
+        findings += foreign_args.findings(state, wish, change, args)
         if change.needed and ctx.spec.boot.trial and not ctx.confirming:
             tried = trial.tried(ctx, wish, change, _because(args, wish, change))
             return replace(
@@ -121,16 +120,6 @@ def _with_arguments(problem: BootProblem, args: Sequence[ArgWish]) -> BootProble
     """Where another tool has to do it: its command with the arguments in their place."""
     line = join(a.arg for a in args) or "the arguments"
     return replace(problem, hint=problem.hint.replace("ARGS", line))
-
-
-def _already(arg: str, args: Sequence[ArgWish]) -> Finding:
-    because = next((a.because for a in args if a.arg == arg), "boot")
-    return note(
-        "kernel-arg-foreign",
-        because,
-        f"{arg} is on the command line already and not by reconcile: left to its owner",
-        "take it out of the boot configuration by hand if reconcile shall own it",
-    )
 
 
 def _too_long(state: BootState, change: BootEdit) -> list[Finding]:

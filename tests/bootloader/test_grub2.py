@@ -21,6 +21,7 @@ from backends.formats.loader_entry import values
 from backends.reader import TreeReader
 from backends.steps import RenameFile, Run
 from tests.bootloader.sources import Sources
+from tests.formats.shells import source
 from tests.realworld import params
 from tests.simulator import grub2 as hosts
 from tests.simulator.tree import TreeBuilder
@@ -318,5 +319,23 @@ def test_whatever_stands_where_twice_is_once_and_undo_is_the_identity(
     if (tree.root / CMDLINE).exists():
         assert set(wanted) <= set(text(tree, CMDLINE).split())
     assert not host.edit(wanted).needed
+    host.apply(())
+    assert host.content(*FOLDERS) == before
+
+
+def test_fedoras_mkconfig_that_writes_all_entries_anew_changes_nothing(tree: TreeBuilder) -> None:
+    """As its 10_linux does (RHEL from 9.3 on leaves the entries alone): root=, ro, the variable;
+    an /etc/kernel/cmdline that is older than /etc/default/grub it writes as well."""
+    hosts.fedora(tree)
+    host = sources(tree)
+    before = host.content(*FOLDERS)
+    host.apply(WANTED)
+    line = tree.root / CMDLINE
+    assert line.stat().st_mtime_ns >= (tree.root / DEFAULTS).stat().st_mtime_ns
+    values = source("bash", [text(tree, DEFAULTS)], ["GRUB_CMDLINE_LINUX"])
+    assert values is not None
+    for kernel in ("6.8.9", "6.8.10"):
+        hosts.entry(tree, kernel, f"{hosts.ROOT} {values['GRUB_CMDLINE_LINUX']}")
+    assert not host.edit(WANTED).needed
     host.apply(())
     assert host.content(*FOLDERS) == before

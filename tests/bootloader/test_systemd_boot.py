@@ -212,11 +212,15 @@ def test_an_addon_never_removes(tmp_path: Path) -> None:
     assert (problem.refuse, problem.where) == (True, "boot.absent_kernel_args")
 
 
-def test_an_image_that_nobody_here_can_change_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lacks", ["ukify", "a stub that reads addons"])
+def test_an_image_that_nobody_here_can_change_is_refused(tmp_path: Path, lacks: str) -> None:
     t = TreeBuilder(tmp_path)
     esp.systemd_boot(t)
-    esp.image(t, esp.LINE, vendor=True)
-    (tmp_path / "usr/bin/ukify").unlink()
+    path = tmp_path / esp.image(t, esp.LINE, vendor=True)[1:]
+    if lacks == "ukify":
+        (tmp_path / "usr/bin/ukify").unlink()
+    else:
+        path.write_bytes(path.read_bytes().replace(b"systemd-stub 257", b"systemd-stub 253"))
     (problem,) = sources(t).edit(WANTED).problems
     assert problem.refuse
     assert "ukify" in problem.hint

@@ -1,0 +1,56 @@
+"""Kernel arguments that others put there: told, never fought over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from backends.bootloader.state import BootEdit, BootState, BootWish
+from backends.bootloader.wishes import absent_in, spelled
+from backends.formats.cmdline import edit, hugepage_words, matching, name_of, normal_name, same
+from reconciler.budget.cpu_args import NAMES as CPU_ARGS
+from reconciler.model import Finding, note, warn
+from reconciler.resources.base import ArgWish
+
+# Each of these may stand there several times, and every one counts (kernel-parameters.txt).
+_REPEATED = frozenset(
+    {"console", "earlycon", "netconsole", "memmap", "dyndbg", "pci", "acpi_osi", "iommu"}
+    | {"intel_iommu", "amd_iommu", "initcall_blacklist", "ima_policy"}
+)
+
+
+def findings(
+    state: BootState, wish: BootWish, change: BootEdit, args: Sequence[ArgWish]
+) -> list[Finding]:
+    """Which wished arguments are there by others, and which stand there with another value."""
+    because = {a.arg: a.because for a in args}
+    left = [_left(arg, because.get(arg, "boot")) for arg in change.already]
+    return [*left, *_other_values(state, wish, change, because)]
+
+
+def _left(arg: str, because: str) -> Finding:
+    return note(
+        "kernel-arg-foreign",
+        because,
+        f"{arg} is on the command line already and not by reconcile: left to its owner",
+        "take it out of the boot configuration by hand if reconcile shall own it",
+    )
+
+
+def _other_values(
+    state: BootState, wish: BootWish, change: BootEdit, because: dict[str, str]
+) -> Iterator[Finding]:
+    lines = [entry.args for entry in state.normal()] or [state.configured or state.running]
+    theirs = [edit(line, [*spelled(wish.owned), *absent_in(line, wish)], ()) for line in lines]
+    for arg in change.added:
+        name = normal_name(name_of(arg))
+        if name in _REPEATED or name in CPU_ARGS or hugepage_words([arg]):
+            continue  # they may stand together, or are refused elsewhere
+        words = [w for line in theirs for w in matching(line, name_of(arg)) if not same(w, arg)]
+        if words:
+            yield warn(
+                "kernel-arg-other-value",
+                because.get(arg, "boot"),
+                f"{words[0]} is on the command line too, and not by reconcile: most parameters "
+                f"take the last value, here {arg}",
+                f'take it out there, or with boot.absent_kernel_args = ["{words[0]}"]',
+            )
