@@ -64,11 +64,9 @@ class HugetlbMount(Record):
 class MemoryState(Record):
     """Memory of a host. ``pools`` are per size for the whole host, ``node_pools`` per node and
     size; ``default_kib`` is the size that a plain ``hugepages=`` or a plain mount means. A kernel
-    (or a tree) that does not say what is available is taken at its total; 0 is not known.
-    ``still``: /proc/meminfo counts other pages than the pools do, as in a tree of plain files,
-    where no counter follows when a pool is sized."""
+    (or a tree) that does not say what is available is taken at its total; 0 is not known."""
 
-    VOLATILE = frozenset({"available_kib", "still"})
+    VOLATILE = frozenset({"available_kib"})
 
     total_kib: int
     nodes: tuple[Node, ...]
@@ -77,7 +75,6 @@ class MemoryState(Record):
     default_kib: int | None
     mounts: tuple[HugetlbMount, ...]
     available_kib: int
-    still: bool
 
     def pool(self, size_kib: int, node: int | None = None) -> Pool | None:
         """The pool of a size, of the whole host or of one node."""
@@ -107,19 +104,16 @@ def observe_memory(reader: Reader) -> MemoryState:
     nodes = tuple(_node(reader, n, cpus) for n in cpus)
     total = info.get("MemTotal", sum(node.total_kib for node in nodes))
     default = info.get("Hugepagesize")
-    pools = _pools(reader, HUGEPAGES, None)
-    counted = next((p.total for p in pools if p.size_kib == default), None)
     return MemoryState(
         total_kib=total,
         available_kib=info.get("MemAvailable", info.get("MemFree", total)),
         nodes=nodes,
-        pools=pools,
+        pools=_pools(reader, HUGEPAGES, None),
         node_pools=tuple(
             pool for n in cpus for pool in _pools(reader, f"{NODES}/node{n}/hugepages", n)
         ),
         default_kib=default,
         mounts=parse_mounts(reader.read_text("/proc/mounts") or "", default),
-        still=counted is None or counted != info.get("HugePages_Total"),
     )
 
 

@@ -111,10 +111,10 @@ def _in_use_findings(ctx: Context, target: Target, pool: Pool) -> Iterator[Findi
 
 
 def _used(ctx: Context, key: str, pool: Pool) -> int:
-    """Pages in use. In a tree whose counters stand still those that we have added are not: they
-    would be counted as taken, since the number of free ones is the same as before."""
+    """Pages in use. In a tree no kernel counts: those that we have added there are not free, as
+    the number of free ones is the same as before, and not in use either."""
     record = ctx.owned.get(SECTION, key)
-    if record and ctx.state.memory.still and record.get("free") == pool.free:
+    if record and ctx.tree and record.get("free") == pool.free:
         return max(0, int(record["before"]) - pool.free) + pool.reserved
     return pool.in_use
 

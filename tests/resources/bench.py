@@ -40,13 +40,15 @@ class Bench:
         self.owned = Owned()
         self.ran: list[tuple[str, ...]] = []
         self.reader = MapReader({})
+        self.tree = False
 
     def context(self, owned: Owned | None = None, **tables: Any) -> Context:
         """What the resource is given."""
         spec = HostSpec.model_validate({"version": 1, **tables})
         self.reader = MapReader(self.files)
         state = observe(self.reader, own_paths())
-        return Context(spec, state, self.owned if owned is None else owned, "/s.toml", "/")
+        known = self.owned if owned is None else owned
+        return Context(spec, state, known, "/s.toml", "/", tree=self.tree)
 
     def wishes(self, **tables: Any) -> Wishes:
         """What it wants of shared files and arguments."""

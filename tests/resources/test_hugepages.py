@@ -79,6 +79,7 @@ def test_applied_once_kept_and_given_back() -> None:
 def test_in_a_tree_of_plain_files_no_counter_follows_and_nothing_is_in_use() -> None:
     """Pages that we have added are not taken for used ones, those that were used before are."""
     host = bench({TOTAL: "8\n", POOL.format(2048) + "free_hugepages": "6\n"}, react=_nothing)
+    host.tree = True
     host.apply(**pages(SMALL))
     host.apply(**pages({"size": "2M", "count": 100}))
     (finding,) = refusals(host.plan(**pages({"size": "2M", "count": 1})))
@@ -86,7 +87,6 @@ def test_in_a_tree_of_plain_files_no_counter_follows_and_nothing_is_in_use() -> 
     host.apply()
     assert host.files[TOTAL] == "8\n"
     live = bench({TOTAL: "8\n", POOL.format(2048) + "free_hugepages": "6\n"}, react=_nothing)
-    live.files["/proc/meminfo"] += "HugePages_Total: 8\n"
     live.owned = live.owned.__class__({"hugepages": {"2M": {"before": 1, "free": 6}}})
     assert codes(refusals(live.plan())) == ["refuse hugepages-in-use hugepages"]
 
