@@ -11,7 +11,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -118,12 +120,7 @@ class Reader:
     def _installs(self, words: list[str]) -> Ran:
         """The package, into a folder of its own; the command in it works."""
         assert words == ["install", "."]
-        place = self.folder / "installed"
-        how = ("--quiet", "--no-deps", "--no-build-isolation", "--target", str(place))
-        done = started(sys.executable, "-m", "pip", "install", *how, str(ROOT))
-        assert done.code == 0, done.err
-        code = f"import sys; sys.path.insert(0, {str(place)!r}); import reconciler.__main__ as m"
-        return started(sys.executable, "-P", "-c", f"{code}; print(m.__file__)")
+        return installed()
 
     def _trial(self) -> str:
         """A host in the middle of a trial boot."""
@@ -150,14 +147,34 @@ class Reader:
 
 
 def _collected(words: list[str]) -> Ran:
-    """The tests that such a call would run; none is a failure."""
-    how = ("--collect-only", "-q", "-n", "0")
-    return started(sys.executable, "-m", "pytest", *words, *how, at=ROOT)
+    """The tests that such a call names are there, and so are the markers."""
+    declared = (ROOT / "pyproject.toml").read_text()
+    marked = " ".join(words[n + 1] for n, word in enumerate(words) if word == "-m")
+    markers = [w for w in re.findall(r"\w+", marked) if w not in ("and", "or", "not")]
+    missing = [w for w in words if w.startswith("tests/") and not (ROOT / w).exists()]
+    missing += [marker for marker in markers if f'"{marker}: ' not in declared]
+    return Ran(int(bool(missing)), "", f"not there: {missing}")
 
 
 def _found(words: list[str]) -> Ran:
     """``python -m MODULE``: the module."""
     return Ran(int(find_spec(words[words.index("-m") + 1]) is None), "", "")
+
+
+@cache
+def installed() -> Ran:
+    """The package was built and installed by pip, and starts from where it is then."""
+    with tempfile.TemporaryDirectory() as place:
+        how = ("--quiet", "--no-deps", "--no-build-isolation", "--target", place)
+        done = started(sys.executable, "-m", "pip", "install", *how, str(ROOT))
+        if done.code:
+            return done
+        code = f"import sys; sys.path.insert(0, {place!r}); import reconciler.__main__ as m"
+        found = started(sys.executable, "-P", "-c", f"{code}; print(m.__file__)")
+        there = (
+            found.out.startswith(place) and Path(place, "reconciler/render/html/page.css").exists()
+        )
+        return Ran(int(not there), found.out, found.err)
 
 
 def started(*argv: str, at: Path | None = None) -> Ran:
