@@ -193,7 +193,7 @@ def test_every_command_works(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
             done = reader.types(text)
             assert done.code in (0, 2), f"{text}\n{done.out}{done.err}"
             shown += done.out
-        else:
+        elif shown:  # the output of what was typed before; other pages show other machines
             assert [line for line in text.splitlines() if line not in shown.splitlines()] == []
 
 
