@@ -28,6 +28,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "undone": ("change",),
     "finished": ("result",),
 }
+_NAMES = ("change", "path", "attribute", "domain")
 
 
 class RunRecord(Record):
@@ -115,6 +116,7 @@ def _event(line: str) -> Mapping[str, Any] | None:
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         return None
     known = all(name in event for name in _FIELDS.get(event["event"], ()))
+    known = known and all(isinstance(event.get(name, ""), str) for name in _NAMES)
     lists = [event.get(name, []) for name in ("claims", "was", "undo")]
     return event if known and all(map(_of_objects, lists)) and _claims(lists) else None
 
