@@ -495,3 +495,20 @@ hugepages = "2M"
     assert live[-4:] == ["0", "1", "1", "0"]
     free = POOL.with_name("free_hugepages")
     assert int(free.read_text()) <= int(POOL.read_text()) - 32
+
+
+def first_spec_changes_nothing(bench: Bench) -> str:
+    """What ``--init`` prints of the server and its domains, which plans to no change."""
+    where = ("--root", bench.folder / "root", "--connect", bench.daemon.uri)
+    spec = bench.folder / "first.toml"
+    spec.write_text(run("--init", *where).out)
+    found = run("--plan", spec, *where, "--detailed-exitcode")
+    assert found.code == 0, spec.read_text() + found.out + found.err
+    return spec.read_text()
+
+
+def test_a_first_spec_of_a_host_with_vms_changes_nothing(bench: Bench) -> None:
+    bench.define(devices=bench.daemon.disk("win11"))
+    assert 'name      = "win11"' in first_spec_changes_nothing(bench)
+    bench.apply(GPU, VM)
+    assert "is managed by reconcile" in first_spec_changes_nothing(bench)
