@@ -7,9 +7,7 @@ system, which is all that a boot loader can be asked about.
 
 from __future__ import annotations
 
-import re
 import subprocess
-import time
 from pathlib import Path
 
 from tests.lab.base import call, need
@@ -38,30 +36,3 @@ def make(disk: Path, root: Path) -> None:
         file.write((home / "boot.img").read_bytes()[:440])
         file.seek(512)
         file.write(core.read_bytes())
-
-
-def boot(disk: Path, lines: int, *, read_only: bool = False, seconds: float = 300) -> list[str]:
-    """The command lines of the kernels that it starts one after the other, by itself."""
-    need("qemu-system-x86_64")
-    serial = disk.with_suffix(".serial")
-    how = "if=virtio,readonly=on" if read_only else "if=ide"
-    argv = ["qemu-system-x86_64", "-m", "512", "-display", "none", "-monitor", "none"]
-    argv += ["-serial", f"file:{serial}", "-drive", f"file={disk},format=raw,{how}"]
-    end = time.monotonic() + seconds
-    machine = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
-    try:
-        while time.monotonic() < end and machine.poll() is None:
-            found = _lines(serial)
-            if len(found) >= lines:
-                return found
-            time.sleep(0.2)
-    finally:
-        machine.kill()
-        machine.wait()
-    text = serial.read_text(errors="replace") if serial.exists() else ""
-    raise AssertionError(f"{len(_lines(serial))} of {lines} kernels were started:\n{text[-2000:]}")
-
-
-def _lines(serial: Path) -> list[str]:
-    text = serial.read_text(errors="replace") if serial.exists() else ""
-    return re.findall(r"Command line: BOOT_IMAGE=\S+ ([^\r\n]*)[\r\n]", text)

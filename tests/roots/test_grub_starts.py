@@ -8,6 +8,7 @@ import pytest
 
 from tests.roots import grub_disk
 from tests.roots.conftest import Fresh
+from tests.roots.machine_boots import boot
 from tests.roots.test_apply import mode
 
 pytestmark = pytest.mark.roots
@@ -36,7 +37,7 @@ def test_a_panic_in_the_trial_boots_the_old_entry(armed: Path, tmp_path: Path) -
     """panic= reboots it; the second boot is the old one because GRUB had cleared its choice."""
     disk = tmp_path / "disk"
     grub_disk.make(disk, armed)
-    first, second = grub_disk.boot(disk, 2)
+    first, second = boot(disk, 2)
     assert ARGUMENT in first.split()
     assert "reconcile.trial=" in first
     assert second.strip() == OLD
@@ -47,7 +48,7 @@ def test_a_choice_that_cannot_be_cleared_boots_the_old_arguments(
 ) -> None:
     disk = tmp_path / "disk"
     grub_disk.make(disk, armed)
-    (line,) = grub_disk.boot(disk, 1, read_only=True)
+    (line,) = boot(disk, 1, "if=virtio,readonly=on")
     assert line.strip() == OLD
 
 
@@ -57,5 +58,5 @@ def test_without_its_kernel_the_trial_gives_way(armed: Path, tmp_path: Path) -> 
     custom.write_text(custom.read_text().replace("/boot/vmlinuz-", "/boot/removed-"))
     disk = tmp_path / "disk"
     grub_disk.make(disk, armed)
-    (line,) = grub_disk.boot(disk, 1)
+    (line,) = boot(disk, 1)
     assert line.strip() == OLD
