@@ -67,14 +67,17 @@ def _change(ctx: Context, wanted: CpuSet | None) -> Change:
 
 
 def _tell(ctx: Context, wanted: CpuSet | None) -> tuple[Step, ...]:
-    """systemd applies drop-ins on a reload; but a setting that went away it leaves in the cgroup
-    (systemd issue 43846), so that is cleared by hand where no other file sets it."""
+    """systemd 252 applies drop-ins to running slices on a reload, 257 only to scopes (seen in the
+    lab on Debian 13): what it is to write at the next boot is written now as well. A setting that
+    went away it leaves in the cgroup (systemd issue 43846), so that is cleared by hand where no
+    other file sets it."""
     systemd = ctx.state.systemd
     if not systemd.booted:
         return ()
     reload = Run(("systemctl", "daemon-reload"), timeout=120.0, regenerates=True)
     if wanted is not None:
-        return (reload,)
+        confine = (WriteAttribute(_cpuset(u), f"{wanted}\n", optional=True) for u in HOST_UNITS)
+        return (reload, *confine) if systemd.cpuset else (reload,)
     # The reload may switch the whole controller off, and the attribute is gone then.
     clear = (WriteAttribute(_cpuset(u), "\n", optional=True) for u in _left_over(systemd))
     return (reload, *clear)

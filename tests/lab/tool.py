@@ -37,12 +37,16 @@ class Reconcile:
     def apply(self) -> Any:
         """`--apply`, which must end well; its JSON."""
         result = self.json("--apply")
-        failed = [c for c in result["changes"] if c.get("result") != "done"]
-        refused = [f for f in result["findings"] if f["severity"] == "refuse"]
-        assert not failed, failed
-        assert not refused, refused
+        failed = [_outcome(c) for c in result["changes"] if c.get("result") != "done"]
+        refused = [f["message"] for f in result["findings"] if f["severity"] == "refuse"]
+        assert not failed, "\n".join(failed)
+        assert not refused, "\n".join(refused)
         return result
 
     def in_sync(self) -> bool:
         """Whether the host is as the spec says, running and at next boot; shows the plan if not."""
         return self("--plan", "--detailed-exitcode") == 0
+
+
+def _outcome(change: Any) -> str:
+    return f"{change['id']}: {change.get('result')}: {change.get('error')}"
