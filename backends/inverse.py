@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from backends.host import Host
 
 
+_BUS = "/sys/bus/pci"
+
+
 def inverse(host: Host, step: Step) -> tuple[Step, ...]:
     """Steps that bring back what ``step`` is about to change, in the order to perform them.
 
@@ -69,10 +72,30 @@ def _attribute(reader: Reader, step: WriteAttribute) -> tuple[Step, ...]:
             WriteAttribute(path, value, optional=True, tolerate=step.tolerate)
             for path, value in step.undo
         )
-    before = reader.read_text(step.path, optional=True)
-    if before is None:
-        return ()
-    return (WriteAttribute(step.path, before, optional=True, tolerate=step.tolerate),)
+    pairs = _binding(reader, step)
+    if pairs is None:
+        before = reader.read_text(step.path, optional=True)
+        pairs = () if before is None else ((step.path, before),)
+    return tuple(WriteAttribute(p, v, optional=True, tolerate=step.tolerate) for p, v in pairs)
+
+
+def _binding(reader: Reader, step: WriteAttribute) -> tuple[tuple[str, str], ...] | None:
+    """What undoes an order to the PCI bus, which holds nothing that could be written back; None for
+    any other attribute. Source: Documentation/ABI/testing/sysfs-bus-pci."""
+    folder, _, name = step.path.rpartition("/")
+    if not folder.startswith(_BUS):
+        return None
+    if name == "driver_override":  # it reads (null) where it is not set, and a newline clears it
+        before = (reader.read_text(step.path, optional=True) or "").removeprefix("(null)")
+        address = folder.rpartition("/")[2]
+        return ((step.path, before or "\n"), (f"{_BUS}/drivers_probe", address))
+    address = step.value.strip()
+    bound = reader.readlink(f"{_BUS}/devices/{address}/driver") is not None
+    if name == "unbind":
+        return ((f"{folder}/bind", address),) if bound else ()
+    if name in ("drivers_probe", "bind"):
+        return () if bound else ((f"{_BUS}/devices/{address}/driver/unbind", address),)
+    return None
 
 
 def in_order(undo: list[tuple[Step, ...]]) -> list[Step]:

@@ -123,8 +123,9 @@ class Bench:
         session = self.session(**tables)
         plan = session.plan()
         assert not plan.refusals(strict=False), plan.findings
-        owned = session.observe().owned
-        journal = Journal.start(self.host, owned, to_json(plan), spec=plan.spec_path)
+        state = session.observe()
+        facts = {"spec": plan.spec_path, "boot": state.identity.boot_id}
+        journal = Journal.start(self.host, state.owned, to_json(plan), **facts)
         fresh = Session.plan
 
         def replan(owned: Any) -> Plan:
