@@ -37,7 +37,7 @@ def test_what_inspect_shows(tmp_path: Path, name: str, host: Callable[[TreeBuild
     host(tree)
     tree.mount("tmpfs", "/", "tmpfs")
     tree.finish()
-    block = rf"<!-- inspect: {name} -->\n```text\n(.*?)```"
+    block = rf"<!-- inspect: {name} -->\n```output\n(.*?)```"
     found = re.search(block, PAGE.read_text(), re.DOTALL)
     assert found is not None
     assert found[1] in run("--inspect", "--root", tmp_path).out
