@@ -59,7 +59,8 @@ def blocks(page: Path) -> Iterator[tuple[str, str]]:
         else:
             for line in body.splitlines() or [indented]:
                 if kind or line.startswith(_PROGRAMS):
-                    yield "command", re.sub(r"\s+#.*", "", line)
+                    plain = re.sub(r"\s+#.*", "", line)
+                    yield from (("command", one) for one in plain.split(" && "))
 
 
 def commands(page: Path) -> Iterator[str]:
@@ -111,6 +112,7 @@ class Reader:
         return {
             "apt": lambda words: started("apt-get", "--simulate", "-qq", *words),
             "pipx": self._installs,
+            "pip": lambda words: started(sys.executable, "-m", "pip", *words, "--dry-run", "-q"),
             "make": lambda words: started("make", "--dry-run", "-C", str(ROOT), *words),
             # What takes hours is there, at least.
             "pytest": _collected,
