@@ -24,7 +24,7 @@ def build(ctx: Context, *, spec_digest: str) -> Plan:
     wishes = replace(wishes, files=wishes.files + initramfs.derived(ctx, wishes))
     results = [resource.plan(ctx, wishes) for resource in resources()]
     findings += [f for result in results for f in result.findings]
-    held = {r.held for r in results} - {""}
+    held = {r.held: r.until for r in results if r.held}
     found = [c for r in results for c in r.changes]
     changes = ordered([c for c in found if c.group not in held])
     return Plan(
@@ -35,7 +35,7 @@ def build(ctx: Context, *, spec_digest: str) -> Plan:
         changes=changes,
         pending=(
             *(p for r in results for p in r.pending),
-            *(_waiting(c) for c in found if c.group in held),
+            *(_waiting(c, held[c.group]) for c in found if c.group in held),
         ),
         findings=_sorted(findings),
         unchanged=tuple(u for r in results for u in r.unchanged),
@@ -50,10 +50,10 @@ def build(ctx: Context, *, spec_digest: str) -> Plan:
     )
 
 
-def _waiting(change: Change) -> Pending:
+def _waiting(change: Change, until: Effective) -> Pending:
     """A change that waits until a trial boot is confirmed."""
     now = "" if change.kind == "file" else str(change.before or "")
-    return Pending(change.object, "once the trial is confirmed", now, Effective.REBOOT)
+    return Pending(change.object, "once the trial is confirmed", now, until)
 
 
 def _contents(ctx: Context, changes: Sequence[Change]) -> dict[str, bytes | None]:

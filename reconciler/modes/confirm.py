@@ -14,6 +14,7 @@ from reconciler import ownership
 from reconciler.apply import Outcome
 from reconciler.git import commit_of
 from reconciler.history import runs
+from reconciler.left import remember
 from reconciler.model import Change, Plan
 from reconciler.modes.carry_out import carry_out, taken
 from reconciler.modes.output import refused, report
@@ -63,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
             return refused(plan, args)
         outcome = _carry_out(session, plan, host, args, confirms=there.ident)
         after = replace(session, confirming=False).plan()
+        if outcome.good:
+            remember(host, session, after, going_on=False)
     return report(plan, outcome, after, args)
 
 

@@ -26,7 +26,7 @@ WHEN = {
     Effective.REBOOT: "at the next boot",
 }
 WAITS = {
-    Effective.NOW: "nothing",
+    Effective.NOW: "a confirmation of the trial",
     Effective.VM_RESTART: "a restart of the VM",
     Effective.REBOOT: "a reboot",
 }

@@ -53,13 +53,14 @@ class Wishes(Record):
 
 class Result(Record):
     """What a resource contributes to the plan. Changes of the group ``held`` wait: they are no
-    part of this plan, and told as pending."""
+    part of this plan, and told as pending ``until`` then."""
 
     changes: tuple[Change, ...] = ()
     findings: tuple[Finding, ...] = ()
     pending: tuple[Pending, ...] = ()
     unchanged: tuple[Unchanged, ...] = ()
     held: str = ""
+    until: Effective = Effective.REBOOT
 
 
 class Context(Record):

@@ -51,7 +51,12 @@ def tried(ctx: Context, wish: BootWish, change: BootEdit, because: str) -> Resul
     ident = _ident(wish, change)
     here = phase(ctx, ident)
     if here is Phase.RUNNING:
-        return Result(findings=(_running(ctx),), pending=(_unconfirmed(ctx),), held=BOOT_GROUP)
+        return Result(
+            findings=(_running(ctx),),
+            pending=(_unconfirmed(ctx),),
+            held=BOOT_GROUP,
+            until=Effective.NOW,  # by a confirmation; a reboot would end the trial
+        )
     if here is Phase.OVER and not ctx.again:
         return Result(findings=(_failed(ctx),), held=BOOT_GROUP)
     asked = _asked(ctx, wish, change, ident)
@@ -231,4 +236,4 @@ def _unconfirmed(ctx: Context) -> Pending:
     configured = ctx.state.boot.configured
     old = "the old arguments" if configured is None else join(configured)
     running = f"unconfirmed: {join(ctx.state.boot.running)}"
-    return Pending("trial", old, running, Effective.REBOOT)
+    return Pending("trial", old, running, Effective.NOW)

@@ -70,7 +70,7 @@ def configuration(guest: Guest) -> dict[str, str]:
 
 def fails(trial: Trial, argument: str, minutes: int = 1) -> None:
     """An argument with which the guest does not come up."""
-    trial.spec(argument, minutes=minutes)
+    trial.spec(argument, 'absent_kernel_args = ["quiet"]', minutes)  # the console tells the line
     trial.arm()
     before = len(trial.guest.console)
     trial.guest.reboot()
@@ -78,6 +78,7 @@ def fails(trial: Trial, argument: str, minutes: int = 1) -> None:
     trial.is_back()
 
 
+@pytest.mark.story
 @pytest.mark.xdist_group("sdboot")
 def test_a_kernel_that_panics_comes_back_by_itself(lab: Lab) -> None:
     guest = lab.boot("sdboot")

@@ -85,6 +85,8 @@ def test_armed_it_stays_so(tree: Tree) -> None:
     assert plan["changes"] == []
     assert codes(plan) == {"trial-armed"}
     assert {p["object"] for p in plan["pending"]} == {"kernel-args", "trial"}
+    applied = json.loads(tree("apply", tree.spec, "--format", "json").out)
+    assert applied["reboot_required"] is True
     assert tree("apply", tree.spec, "--detailed-exitcode").code == 4
     assert contents(tree.root) == armed
     assert list((tree.root / "var/lib/reconcile/runs").iterdir()) == runs
@@ -111,6 +113,9 @@ def test_running(tree: Tree) -> None:
     assert "mitigations=auto" in pending["running"]
     assert "mitigations=auto" not in pending["configured"]
     assert "--confirm" in tree("apply", tree.spec).out
+    applied = json.loads(tree("apply", tree.spec, "--format", "json").out)
+    assert applied["reboot_required"] is False  # a reboot would end the trial
+    assert tree("apply", tree.spec, "--detailed-exitcode").code == 4
 
 
 @pytest.mark.parametrize("boot", [2, 3])
