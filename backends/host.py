@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends import files
-from backends.reader import Done, NeedsRoot, Reader, TreeReader
+from backends.reader import Done, NeedsRoot, Reader, TimedOut, TreeReader
 from backends.runner import Place, chroot, here
 from backends.steps import (
     DefineDomain,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 NO_LIBVIRT = "none"
 _TICK = 0.2  # seconds
+_LINE = 120  # characters of a command line in an error
 # How the kernel says "this one stays as it is", or "that is gone".
 _REFUSALS = frozenset({errno.EIO, errno.EPERM, errno.ENOENT, errno.ENOSPC, errno.EBUSY})
 
@@ -51,6 +52,10 @@ def acts_on_running_system(argv: Sequence[str]) -> bool:
 
 class StepError(ReconcileError):
     """A step failed; the host's files are whole. ``hint`` says how to repeat it by hand."""
+
+
+class StepTimedOut(StepError, TimedOut):
+    """A program did not end in time."""
 
 
 class Host:
@@ -334,14 +339,21 @@ def _spawn(
                 hint="the machine is short of processes or memory; run again",
             ) from e
     if not ended:
-        raise StepError(
-            f"{shlex.join(argv)} did not end within {timeout:.0f} s and was killed",
+        raise StepTimedOut(
+            f"{_shown(argv)} did not end within {timeout:.0f} s and was killed",
             hint="run it by hand to see what it waits for",
         )
     if heard is not None:
         return Done(argv, int(command.exit_code), *heard.texts)
     out, err = (s.decode("utf-8", "surrogateescape") for s in (command.stdout, command.stderr))
     return Done(argv, int(command.exit_code), out, err)
+
+
+def _shown(argv: Sequence[str]) -> str:
+    """A command line for people, who need no more than a line of it."""
+    text = shlex.join(argv)
+    line = text.partition("\n")[0][:_LINE]
+    return line if line == text else f"{line} …"
 
 
 def _wait(command: sh.RunningCommand, timeout: float, watch: Watch | None = None) -> bool:

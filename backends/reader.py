@@ -50,6 +50,10 @@ class CaptureError(ReconcileError):
     exit_code = 65
 
 
+class TimedOut(ReconcileError):
+    """A program did not end in time, and was killed."""
+
+
 class FileStat(Record):
     """stat(2) of a path, symlinks followed. ``device`` is ``MAJ:MIN`` of the containing device."""
 

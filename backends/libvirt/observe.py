@@ -9,11 +9,11 @@ Nothing secret is read: dumpxml without --security-info leaves passwords out (vi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from backends.libvirt import definitions, script
 from backends.libvirt.state import DomainState, LibvirtState
-from backends.reader import Done, Reader
+from backends.reader import Done, Reader, TimedOut
 from specs.record import Record
 
 NOT_ASKED = "none"
@@ -33,21 +33,51 @@ _SETS = {
 _HOST = ("version", "capabilities")
 
 
-def observe_libvirt(reader: Reader, uri: str) -> LibvirtState:
-    """What one connection shows; a connection that fails is a state, not an error."""
+def observe_libvirt(reader: Reader, uri: str, *, timeout: float = TIMEOUT) -> LibvirtState:
+    """What one connection shows; a connection that fails is a state, not an error. ``timeout`` is
+    in seconds, for each virsh process."""
     if uri == NOT_ASKED:
         return LibvirtState(uri, reason="not-asked", message="libvirt is left out (--connect none)")
-    commands = [_ALL, *_SETS.values(), *_HOST, *definitions.expected(reader, uri)]
-    first, *rest = script.fitting(commands)
-    done = reader.output(script.argv(uri, first), timeout=TIMEOUT)
+    try:
+        return _asked(_Virsh(reader, uri, timeout))
+    except TimedOut:
+        message = f"no answer within {timeout:.0f} s"
+        return LibvirtState(uri, reason="hung", message=message)
+
+
+class _Virsh(Record):
+    """Who is asked, and for how long."""
+
+    reader: Reader
+    uri: str
+    timeout: float
+
+    def run(self, batch: Sequence[str]) -> Done | None:
+        """One process."""
+        return self.reader.output(script.argv(self.uri, batch), timeout=self.timeout)
+
+    def answers(self, batches: Iterable[Sequence[str]]) -> dict[str, str]:
+        """What each command of the batches printed."""
+        found: dict[str, str] = {}
+        for batch in batches:
+            done = self.run(batch)
+            if done is not None:
+                found.update(zip(batch, script.answers(done.out, len(batch)), strict=True))
+        return found
+
+
+def _asked(virsh: _Virsh) -> LibvirtState:
+    expected = definitions.expected(virsh.reader, virsh.uri)
+    first, *rest = script.fitting([_ALL, *_SETS.values(), *_HOST, *expected])
+    done = virsh.run(first)
     if done is None or done.rc != 0:
-        return _failure(uri, done)
+        return _failure(virsh.uri, done)
     found = dict(zip(first, script.answers(done.out, len(first)), strict=True))
-    found.update(_more(reader, uri, rest))
-    return _complete(reader, uri, found)
+    found.update(virsh.answers(rest))
+    return _complete(virsh, found)
 
 
-def _complete(reader: Reader, uri: str, found: dict[str, str]) -> LibvirtState:
+def _complete(virsh: _Virsh, found: dict[str, str]) -> LibvirtState:
     """The state, after a second process for definitions that the first did not get."""
     listed = [_Listed.parse(line) for line in found[_ALL].splitlines() if line.strip()]
     sets = {name: set(found[command].split()) for name, command in _SETS.items()}
@@ -58,27 +88,18 @@ def _complete(reader: Reader, uri: str, found: dict[str, str]) -> LibvirtState:
         for kind in definitions.KINDS
         if _needed(domain.uuid, kind, sets) and (domain.uuid, kind) not in texts
     ]
-    texts.update(definitions.by_uuid(_more(reader, uri, list(script.fitting(missing)))))
+    texts.update(definitions.by_uuid(virsh.answers(script.fitting(missing))))
     models, user = _security(found["capabilities"])
     version, hypervisor = _versions(found["version"])
     domains = (_domain(domain, sets, texts) for domain in listed)
     return LibvirtState(
-        uri=uri,
+        uri=virsh.uri,
         version=version,
         hypervisor=hypervisor,
         security_models=models,
         qemu_user=user,
         domains=tuple(sorted((d for d in domains if d is not None), key=lambda d: d.name)),
     )
-
-
-def _more(reader: Reader, uri: str, batches: Sequence[Sequence[str]]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for batch in batches:
-        done = reader.output(script.argv(uri, batch), timeout=TIMEOUT)
-        if done is not None:
-            found.update(zip(batch, script.answers(done.out, len(batch)), strict=True))
-    return found
 
 
 # -- what came back

@@ -39,7 +39,7 @@ class LibvirtState(Record):
     """What was seen through one connection.
 
     ``reason`` is ``""`` when available, else a stable word: not-asked, no-virsh, no-daemon,
-    denied, failed; ``message`` is libvirt's own. ``qemu_user`` is the uid that QEMU runs as.
+    denied, hung, failed; ``message`` is libvirt's own. ``qemu_user`` is the uid that QEMU runs as.
     """
 
     uri: str

@@ -22,6 +22,8 @@ _UNAVAILABLE = {
     " the one in use; or leave libvirt out: --connect none",
     "denied": "run as root, or as a member of the group libvirt; or leave libvirt out:"
     " --connect none",
+    "hung": "see what it waits for (journalctl -u libvirtd -u virtqemud), or restart it: VMs that"
+    " run go on; or leave libvirt out: --connect none",
     "failed": "try it: virsh --connect URI list --all; or leave libvirt out: --connect none",
 }
 

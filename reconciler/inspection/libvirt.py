@@ -34,6 +34,7 @@ def _connection(libvirt: LibvirtState) -> Check:
         "not-asked": "reconcile --inspect --connect qemu:///system",
         "no-virsh": "install libvirt-clients",
         "no-daemon": "install and start libvirt (libvirtd.service, or virtqemud.socket)",
+        "hung": "systemctl restart libvirtd (or virtqemud): running VMs go on",
         "denied": "run as root, or join the libvirt group",
     }.get(libvirt.reason, "")
     return check("libvirt", "unknown" if asked else "fail", libvirt.message, hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from backends.host import Host
 from backends.libvirt import LibvirtState, observe_libvirt
 from backends.reader import CaptureReader, RecordingReader, TreeReader
+from reconciler.domains.checks import unavailable
 from specs.record import replace
 from tests.libvirt.daemon import Daemon, minimal
 from tests.simulator.hosts import build
@@ -171,6 +174,18 @@ def test_permission_denied(daemon: Daemon) -> None:
     told = replace(daemon.virsh_argv(["true"], None), rc=done.returncode, err=done.stderr)
     state = observe_libvirt(TreeReader("/", lambda argv, timeout: told), daemon.uri)
     assert state.reason == "denied", state.message
+
+
+def test_a_daemon_that_hangs(daemon: Daemon) -> None:
+    host = Host("/", daemon.uri)
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    try:
+        state = observe_libvirt(host.reader, daemon.uri, timeout=2)
+    finally:
+        os.kill(daemon.process.pid, signal.SIGCONT)
+    assert (state.reason, state.message) == ("hung", "no answer within 2 s")
+    assert "journalctl" in unavailable(state, "vm").hint
+    assert observe_libvirt(host.reader, daemon.uri).available
 
 
 def test_embedded_driver(tmp_path: Path, daemon: Daemon) -> None:
