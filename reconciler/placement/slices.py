@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backends.steps import Run, Step, WriteAttribute
-from backends.systemd import CGROUPS, HOST_UNITS, SystemdState
+from backends.systemd import CGROUPS, HOST_UNITS
 from reconciler.budget.placement_checks import DROP_IN
 from reconciler.budget.sets import cpu_sets
 from reconciler.model import Change, Unchanged
@@ -28,7 +28,7 @@ def plan(ctx: Context) -> Result:
             paths=PATHS,
             wanted={} if wanted is None else _contents(ctx, wanted),
             tell=_tell(ctx, wanted),
-            settled=_follows(ctx.state.systemd, wanted),
+            settled=_follows(ctx, wanted),
         ),
     )
     if change is not None:
@@ -69,8 +69,9 @@ def _change(ctx: Context, wanted: CpuSet | None) -> Change:
 def _tell(ctx: Context, wanted: CpuSet | None) -> tuple[Step, ...]:
     """systemd 252 applies drop-ins to running slices on a reload, 257 only to scopes (seen in the
     lab on Debian 13): what it is to write at the next boot is written now as well. A setting that
-    went away it leaves in the cgroup (systemd issue 43846), so that is cleared by hand where no
-    other file sets it."""
+    went away it leaves in the cgroup (systemd issue 43846) while something else keeps the
+    controller on, so that is opened by hand where no other file sets it. Opened, not cleared: a
+    cgroup with processes takes no empty list (ENOSPC; kernel/cgroup/cpuset.c, validate_change)."""
     systemd = ctx.state.systemd
     if not systemd.booted:
         return ()
@@ -79,31 +80,36 @@ def _tell(ctx: Context, wanted: CpuSet | None) -> tuple[Step, ...]:
         confine = (WriteAttribute(_cpuset(u), f"{wanted}\n", optional=True) for u in HOST_UNITS)
         return (reload, *confine) if systemd.cpuset else (reload,)
     # The reload may switch the whole controller off, and the attribute is gone then.
-    clear = (WriteAttribute(_cpuset(u), "\n", optional=True) for u in _left_over(systemd))
-    return (reload, *clear)
+    every = f"{ctx.state.cpu.possible}\n"
+    opened = (WriteAttribute(_cpuset(u), every, optional=True) for u in _left_over(ctx))
+    return (reload, *opened)
 
 
 def _cpuset(unit: str) -> str:
     return f"{CGROUPS}/{unit}/cpuset.cpus"
 
 
-def _left_over(systemd: SystemdState) -> tuple[str, ...]:
+def _left_over(ctx: Context) -> tuple[str, ...]:
     """Units that are confined, and by nothing but our file (if that is still there)."""
-    found = (systemd.slice(unit) for unit in HOST_UNITS)
+    found = (ctx.state.systemd.slice(unit) for unit in HOST_UNITS)
     return tuple(
         s.unit
         for s in found
-        if s and s.running is not None and {f.path for f in s.files} <= {_FILES[s.unit]}
+        if s
+        and s.running is not None
+        and not ctx.state.cpu.possible <= s.running
+        and {f.path for f in s.files} <= {_FILES[s.unit]}
     )
 
 
-def _follows(systemd: SystemdState, wanted: CpuSet | None) -> bool:
+def _follows(ctx: Context, wanted: CpuSet | None) -> bool:
     """Whether the cgroups are as wanted; where cgroups cannot do it, there is nothing to wait for.
 
     The kernel keeps only CPUs that exist, systemd those that it can parse: compared is the set.
     """
+    systemd = ctx.state.systemd
     if not (systemd.booted and systemd.cpuset):
         return True
     if wanted is None:
-        return not _left_over(systemd)
+        return not _left_over(ctx)
     return all((found := systemd.slice(u)) and found.running == wanted for u in HOST_UNITS)

@@ -1,10 +1,11 @@
-"""A kernel with a shell and nothing else under QEMU: what it makes of its command line, in seconds.
+"""A kernel with a shell, or with systemd, and nothing else under QEMU: booted in seconds.
 
 The machine has two NUMA nodes of four CPUs (two cores of two threads each) and 4 GiB each.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,16 +14,32 @@ from .base import LabError, need
 from .qemu import program
 
 _BUSYBOX = Path("/bin/busybox")
-_INIT = """#!/bin/busybox sh
+Parts = dict[str, tuple[int, bytes]]
+_MOUNTS = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
-echo 0 >/proc/sys/kernel/printk
+"""
+_SCRIPT = """echo 0 >/proc/sys/kernel/printk
 echo BEGIN
 . /script
 echo END
 poweroff -f
 """
+_SYSTEMD = """mount -t devtmpfs dev /dev
+mount -t tmpfs run /run
+exec /lib/systemd/systemd --log-target=console --log-level=err --show-status=0
+"""
+# What systemd starts: the script, at the console, and whatever the script starts.
+_UNITS = {
+    "etc/systemd/system/default.target": "[Unit]\nWants=script.service\n",
+    "etc/systemd/system/script.service": "[Unit]\nDefaultDependencies=no\n[Service]\n"
+    "ExecStart=/bin/sh /start\nStandardOutput=tty\nStandardError=tty\nTTYPath=/dev/ttyS0\n",
+    "etc/systemd/system/user.slice": "[Unit]\nDescription=user.slice\n",
+    "etc/passwd": "root:x:0:0::/:/bin/sh\n",
+    "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
+}
+_PROGRAMS = ("/lib/systemd/systemd", "/bin/systemctl", "/bin/systemd-tmpfiles")
 # As an Intel Atom: it has SMT, and is exempt from page table isolation (machines.py).
 _CPU = "max,la57=off,-smap,-smep,-umip,-pku,vendor=GenuineIntel,family=6,model=28,stepping=10"
 _CPUS = ("-smp", "8,sockets=2,cores=2,threads=2")
@@ -36,17 +53,21 @@ def run(
     *,
     files: Mapping[str, str] | None = None,
     maxcpus: int | None = None,
+    systemd: bool = False,
 ) -> list[str]:
     """Boot the kernel with these arguments and give the lines that the script prints.
 
     ``files`` are put beside the script; with ``maxcpus`` one CPU is there, the others could be
-    plugged in, and there is one node. Raises LabError when the script does not come to its end.
+    plugged in, and there is one node. With ``systemd`` this machine's is the service manager, and
+    the script one of its services. Raises LabError when the script does not come to its end.
     """
     need(program())
     if not _BUSYBOX.exists():
         raise LabError("not installed: busybox-static (tests/apt-packages.txt has it)")
     initrd = work / "tiny.cpio"
-    initrd.write_bytes(_archive({"script": script, **(files or {})}))
+    own = {"script": script, **(files or {})}
+    parts = {name: (0o100644, text.encode()) for name, text in own.items()}
+    initrd.write_bytes(_archive(_with_systemd(parts) if systemd else _with_shell(parts)))
     argv = [program(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     argv += ["-accel", "tcg,thread=single", "-machine", "q35", "-cpu", _CPU, "-serial", "stdio"]
     argv += _small(maxcpus) if maxcpus else [*_CPUS, *_nodes()]
@@ -72,11 +93,27 @@ def _small(maxcpus: int) -> list[str]:
     return ["-m", "512M", "-smp", f"1,maxcpus={maxcpus}"]
 
 
-def _archive(files: Mapping[str, str]) -> bytes:
+def _with_shell(parts: Parts) -> Parts:
+    init = (_MOUNTS + _SCRIPT).encode()
+    return {**parts, "init": (0o100755, init), "bin/busybox": (0o100755, _BUSYBOX.read_bytes())}
+
+
+def _with_systemd(parts: Parts) -> Parts:
+    """systemd, the programs to talk to it, and their libraries."""
+    need("ldd", "systemctl", "systemd-tmpfiles")
+    listed = subprocess.run(["ldd", *_PROGRAMS], capture_output=True, text=True, check=True).stdout
+    paths = {*_PROGRAMS, *re.findall(r"(?:=> |^\s)(/\S+) \(", listed, re.MULTILINE)}
+    found: Parts = {path[1:]: (0o100755, Path(path).read_bytes()) for path in paths}
+    found |= {name: (0o100644, text.encode()) for name, text in _UNITS.items()}
+    found["start"] = (0o100644, ("exec >/dev/ttyS0 2>&1\n" + _SCRIPT).encode())
+    return {**_with_shell(parts), **found, "init": (0o100755, (_MOUNTS + _SYSTEMD).encode())}
+
+
+def _archive(files: Parts) -> bytes:
     """An initramfs (driver-api/early-userspace/buffer-format.rst)."""
-    parts = [(name, 0o40755, b"") for name in ("bin", "proc", "sys", "dev")]
-    parts += [("init", 0o100755, _INIT.encode()), ("bin/busybox", 0o100755, _BUSYBOX.read_bytes())]
-    parts += [(name, 0o100644, text.encode()) for name, text in files.items()]
+    folders = {str(above) for name in files for above in Path(name).parents} - {"."}
+    parts = [(name, 0o40755, b"") for name in sorted(folders | {"proc", "sys", "dev", "run"})]
+    parts += [(name, mode, data) for name, (mode, data) in files.items()]
     parts.append(("TRAILER!!!", 0, b""))
     return b"".join(_entry(n, *part) for n, part in enumerate(parts, 1))
 

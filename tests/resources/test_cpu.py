@@ -59,11 +59,26 @@ def test_slices_are_set_free_again_even_where_systemd_forgets_to() -> None:
     host.apply(cpu={**CPU, "slices": True})
     (change,) = host.apply()
     assert [s for s in change.steps if isinstance(s, WriteAttribute)] == [
-        WriteAttribute(_CGROUP.format(unit), "\n", optional=True) for unit in _UNITS
+        WriteAttribute(_CGROUP.format(unit), "0-15\n", optional=True) for unit in _UNITS
     ]
-    assert host.files == before
+    assert {_CGROUP.format(unit): host.files.pop(_CGROUP.format(unit)) for unit in _UNITS} == {
+        _CGROUP.format(unit): "0-15\n" for unit in _UNITS
+    }
+    assert {path: before[path] for path in host.files} == host.files
     assert host.plan().changes == ()
     assert host.owned.sections == {}
+
+
+def test_a_kill_before_the_cgroup_is_opened_is_not_forgotten() -> None:
+    host = bench()
+    host.apply(cpu={**CPU, "slices": True})
+    (change,) = host.plan().changes
+    for step in change.steps:
+        if not isinstance(step, WriteAttribute):
+            host.perform(step)
+    host.owned = host.owned.with_claims(c for c in change.claims if c.value is not None)
+    (left,) = host.plan().changes
+    assert sum(isinstance(s, WriteAttribute) for s in left.steps) == 3
 
 
 def test_a_cgroup_that_somebody_else_confines_stays_confined() -> None:
