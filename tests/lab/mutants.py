@@ -56,6 +56,7 @@ def _copy(path: Path, to: Path) -> None:
 _SYSTEMD_BOOT = "backends/bootloader/loaders/systemd_boot.py"
 _TWO_ENTRIES = "cd /boot/efi/loader/entries && for e in *.conf; do cp $e second.conf; done"
 _INITRAMFS = "reconciler/resources/initramfs.py"
+_EXPECT = "backends/initramfs/expect.py"
 MUTANTS = (
     Mutant(
         "a backend forgets one entry",
@@ -77,6 +78,10 @@ MUTANTS = (
         (
             Edit(_INITRAMFS, "order = 70", "order = 1"),
             Edit(_INITRAMFS, "requires=frozenset(c.id for c in causes)", "requires=frozenset()"),
+            # The tool itself would see it: it remembers what is due, compares times, lists images.
+            Edit(_INITRAMFS, 'due = causes or ctx.owned.get(SECTION, "due")', "due = causes"),
+            Edit(_INITRAMFS, "if not due and not state.behind:", "if not due:"),
+            Edit(_EXPECT, "words=words, absent=contents.gone", "words=()"),
         ),
     ),
 )
