@@ -2,7 +2,8 @@
 
 $RECONCILE_FAULTS says how many faults are tried of each kind of run (default 12, chosen at random
 with the seed $RECONCILE_FAULTS_SEED, default 1), or ``full``: every point with every kind of fault.
-$RECONCILE_FAULTS_CALLS (``rename,fsync``) looks at these system calls only.
+$RECONCILE_FAULTS_CALLS (``rename,fsync``) looks at these system calls only. $RECONCILE_FAULTS_LOG
+is a file to which every fault that was not survived is added at once.
 """
 
 from __future__ import annotations
@@ -101,7 +102,15 @@ def survey(
         tried += 1
         if what := trouble(fault):
             lost.append((fault, what))
+            _log(f"{fault}\n    {what}\n")
     return tried, lost
+
+
+def _log(text: str) -> None:
+    """A full survey takes long: what it loses is told at once."""
+    if path := os.environ.get("RECONCILE_FAULTS_LOG"):
+        with open(path, "a") as log:
+            log.write(text)
 
 
 @pytest.mark.parametrize(("tree", "run"), RUNS)
@@ -112,6 +121,7 @@ def test_every_point_of_a_run_is_survived(
     assert len(found) > 50
     faults = [Fault(point, how) for point in found for how in (KILL, *ERRORS)]
     tried, lost = survey(chosen(faults), bench.trouble)
+    _log(f"{run} on {tree}: {tried} tried, {tried - len(lost)} survived\n")
     figures = f"{run} on {tree}: {len(found)} points, {len(faults)} faults; {tried} tried, "
     with capsys.disabled():
         print(f"\n{figures}{tried - len(lost)} survived")
