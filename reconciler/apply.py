@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from backends.host import Host
 from backends.inverse import in_order, inverse
-from backends.steps import Step
+from backends.steps import Run, Step
 from reconciler.journal import Journal, JournalError
 from reconciler.model import Change, Claim, Finding, Plan
 from reconciler.ownership import Owned
@@ -63,6 +63,7 @@ class Apply:
         self._undo: dict[str, list[tuple[Step, ...]]] = {}
         self._was: dict[str, list[Claim]] = {}
         self._gave: dict[str, list[Claim]] = {}
+        self._seen = dict(plan.contents)
         self._touched: set[str] = set()
         self._unverified: list[Change] = []
         self._signal = ""
@@ -121,7 +122,9 @@ class Apply:
             undo = inverse(self.host, step)
             self.journal.step(change.id, index, step, undo)
             self._undo[change.id].append(undo)
+            as_seen = self._as_seen() if isinstance(step, Run) else []
             self.host.perform(step)
+            self._seen.update({p: self.host.reader.read_bytes(p) for p in as_seen})
             self.journal.did(change.id, index, step)
             if self._signal:
                 raise Stopped(f"stopped by {self._signal}", hint="run the same command again")
@@ -134,7 +137,7 @@ class Apply:
 
     def _unchanged(self, step: Step) -> None:
         """What somebody else wrote after this run looked is not overwritten."""
-        path, seen = getattr(step, "path", ""), self.plan.contents
+        path, seen = getattr(step, "path", ""), self._seen
         first = path in seen and path not in self._touched
         self._touched.add(path)
         if first and self.host.reader.read_bytes(path) != seen[path]:
@@ -143,6 +146,12 @@ class Apply:
                 where=path,
                 hint="run again: the new content is looked at then",
             )
+
+    def _as_seen(self) -> list[str]:
+        """Files that nobody has changed yet: what a program of ours makes of them is ours
+        (update-initramfs lets kernel-install write the loader entries anew)."""
+        read, seen = self.host.reader.read_bytes, self._seen
+        return [p for p in seen if p not in self._touched and read(p) == seen[p]]
 
     def _verify(self) -> None:
         """Look again: a change is done when a fresh plan has no steps for it any more."""
