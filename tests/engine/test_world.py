@@ -15,13 +15,14 @@ from backends.host import Host, StepError
 from backends.lock import Locked
 from backends.package_managers import none_at_work
 from backends.runner import here
-from backends.steps import WriteFile
+from backends.steps import Run, WriteFile
 from reconciler.apply import Apply
 from reconciler.history import interrupted, runs
 from reconciler.journal import Journal, JournalError
 from reconciler.model import Change, Plan
 from reconciler.ownership import Owned
 from reconciler.render.progress import Lines
+from specs.record import replace
 from tests.simulator.hosts import build
 
 CHECKOUT = Path(__file__).parents[2]
@@ -167,6 +168,25 @@ def test_a_foreign_edit_during_a_run_is_not_overwritten(tmp_path: Path) -> None:
     assert outcome.results == {"a": "done", "b": "failed"}
     assert "changed by somebody else" in outcome.errors["b"]
     assert (tmp_path / "etc/b").read_text() == "theirs"
+
+
+class ItsOwnProgram(Host):
+    """Its program writes /etc/b anew, as update-initramfs lets kernel-install write entries."""
+
+    def run_step(self, step: Run) -> None:
+        """See Host."""
+        (Path(self.root) / "etc/b").write_text("by the program")
+
+
+def test_what_a_program_of_the_run_writes_anew_is_no_foreign_edit(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/b").write_text("as planned")
+    host = ItsOwnProgram(tmp_path)
+    program = replace(write("a"), steps=(Run(("update-initramfs",)),))
+    plan = Plan({}, "/s.toml", "", "", (program, write("b")), contents={"/etc/b": b"as planned"})
+    journal = Journal.start(host, Owned(), {}, spec="/s.toml")
+    outcome = Apply(host, plan, journal, lambda _: EMPTY).run()
+    assert outcome.results == {"a": "done", "b": "done"}
 
 
 def test_a_program_that_leaves_somebody_at_its_pipe_does_not_keep_us(tmp_path: Path) -> None:
