@@ -6,16 +6,16 @@ import argparse
 
 from backends.host import Host
 from reconciler import saved
-from reconciler.apply import Outcome
 from reconciler.git import commit_of
-from reconciler.history import interrupted
-from reconciler.left import remember
 from reconciler.model import Plan
 from reconciler.modes import resume
 from reconciler.modes.carry_out import carry_out, taken
 from reconciler.modes.output import agreed, plan_exit_code, refused, report, show
 from reconciler.modes.target import spec_path, to_change
-from reconciler.retention import forget_old_runs
+from reconciler.runs.apply import Outcome
+from reconciler.runs.history import interrupted
+from reconciler.runs.left import remember
+from reconciler.runs.retention import forget_old_runs
 from reconciler.session import Session
 from reconciler.source import Source
 from specs.errors import ReconcileError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from reconciler.history import runs
 from reconciler.modes.output import dump
 from reconciler.render import history_text
+from reconciler.runs.history import runs
 from reconciler.source import source
 
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.apply import Outcome
 from reconciler.model import Effective, Plan
+from reconciler.runs.apply import Outcome
 from specs.record import replace
 
 

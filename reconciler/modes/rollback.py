@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from reconciler import rollback
 from reconciler.modes.carry_out import carry_out, taken
 from reconciler.modes.output import agreed, refused, show
 from reconciler.modes.target import to_change
-from reconciler.retention import forget_old_runs
+from reconciler.runs import rollback
+from reconciler.runs.retention import forget_old_runs
 from specs.errors import ReconcileError
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.apply import Outcome
 from reconciler.budget.words import count
 from reconciler.model import Effective, Plan
 from reconciler.render.plan_words import CONFIRM, closing, in_trial, listed
+from reconciler.runs.apply import Outcome
 
 
 def ending(plan: Plan, outcome: Outcome, *, verbose: bool = False) -> Iterator[str]:

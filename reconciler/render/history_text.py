@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.history import RunRecord
 from reconciler.render.markdown import cell, code
 from reconciler.render.style import clean
+from reconciler.runs.history import RunRecord
 
 
 def rows(records: Iterable[RunRecord]) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from reconciler.apply import Outcome
 from reconciler.budget.words import count
 from reconciler.model import Change, Finding, Pending, Plan, Severity
 from reconciler.render.diff import diff
@@ -27,6 +26,7 @@ from reconciler.render.plan_words import (
     why,
 )
 from reconciler.render.style import Style
+from reconciler.runs.apply import Outcome
 
 _SIGNS = {Severity.REFUSE: "⛔", Severity.WARN: "⚠️", Severity.NOTE: "ℹ️"}
 _RESULTS = {"done": "✅", "failed": "❌", "skipped": "⏭️"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from reconciler.apply import Outcome
 from reconciler.budget.words import count
 from reconciler.model import Change, Finding, Pending, Plan, Severity
 from reconciler.render.diff import diff
@@ -27,6 +26,7 @@ from reconciler.render.plan_words import (
 )
 from reconciler.render.style import Style, clean
 from reconciler.render.wrap import WIDTH, wrap
+from reconciler.runs.apply import Outcome
 
 _SIGNS = {
     Severity.REFUSE: ("✗", "red"),

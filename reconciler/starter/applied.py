@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from backends.reader import CaptureError, Reader
-from reconciler.history import RUNS, runs
 from reconciler.observe import HostState
+from reconciler.runs.history import RUNS, runs
 from reconciler.starter.toml import comment, document
 from reconciler.starter.trial import objection
 from specs.record import Record

@@ -6,13 +6,13 @@ import pytest
 
 from backends.libvirt import LibvirtState
 from backends.libvirt.state import DomainState
-from reconciler import rollback
-from reconciler.apply import Apply, Outcome
-from reconciler.journal import Journal
 from reconciler.model import Plan
 from reconciler.observe import HostState
 from reconciler.ownership import read
 from reconciler.render.plan_json import to_json
+from reconciler.runs import rollback
+from reconciler.runs.apply import Apply, Outcome
+from reconciler.runs.journal import Journal
 from specs.record import replace
 from tests.devices.planning import device, host, state_of
 from tests.simulator.host import Bench

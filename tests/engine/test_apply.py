@@ -13,13 +13,13 @@ import pytest
 from backends.host import Host
 from backends.runner import Place, here
 from backends.steps import RemoveFile, Run, Step, WriteFile
-from reconciler.apply import Apply, Outcome
-from reconciler.history import interrupted, runs
-from reconciler.journal import Journal
 from reconciler.model import Change, Claim, Plan, refuse
 from reconciler.ownership import Owned, read
-from reconciler.recover import recover
 from reconciler.render.plan_json import from_json, to_json
+from reconciler.runs.apply import Apply, Outcome
+from reconciler.runs.history import interrupted, runs
+from reconciler.runs.journal import Journal
+from reconciler.runs.recover import recover
 from specs.record import replace
 
 EMPTY = Plan(host={}, spec_path="/s.toml", spec_digest="sha256:0", state_digest="sha256:1")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.left import PATH
 from reconciler.modes.resume import TRIES
+from reconciler.runs.left import PATH
 from tests.cli import Ran, run
 from tests.simulator.grub2 import ROOT
 from tests.trial.hosts import boots, contents, grub_bls

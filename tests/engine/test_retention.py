@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from backends.host import Host
-from reconciler.history import runs
-from reconciler.journal import Journal, JournalError
 from reconciler.model import Claim
 from reconciler.ownership import read
-from reconciler.retention import forget_old_runs
+from reconciler.runs.history import runs
+from reconciler.runs.journal import Journal, JournalError
+from reconciler.runs.retention import forget_old_runs
 
 
 def a_run(host: Host, *claims: Claim, finished: bool = True) -> str:

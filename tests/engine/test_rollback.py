@@ -11,14 +11,14 @@ import pytest
 
 from backends.host import Host
 from backends.steps import RemoveFile, Step, WriteAttribute, WriteFile
-from reconciler import rollback
-from reconciler.apply import Apply, Outcome
-from reconciler.history import RunRecord, interrupted, runs
-from reconciler.journal import Journal
 from reconciler.model import Change, Claim, Plan
 from reconciler.observe import observe
 from reconciler.ownership import Owned, read
 from reconciler.render.plan_json import to_json
+from reconciler.runs import rollback
+from reconciler.runs.apply import Apply, Outcome
+from reconciler.runs.history import RunRecord, interrupted, runs
+from reconciler.runs.journal import Journal
 from specs.errors import ReconcileError, UsageError
 from specs.record import replace
 

@@ -14,7 +14,7 @@ import pytest
 from backends.host import Host, StepError
 from backends.runner import chroot
 from backends.steps import Run, WriteAttribute
-from reconciler.history import runs
+from reconciler.runs.history import runs
 from tests.cli import Ran, run
 from tests.simulator.hosts import build
 

@@ -16,12 +16,12 @@ from backends.lock import Locked
 from backends.package_managers import none_at_work
 from backends.runner import here
 from backends.steps import Run, WriteFile
-from reconciler.apply import Apply
-from reconciler.history import interrupted, runs
-from reconciler.journal import Journal, JournalError
 from reconciler.model import Change, Plan
 from reconciler.ownership import Owned
 from reconciler.render.progress import Lines
+from reconciler.runs.apply import Apply
+from reconciler.runs.history import interrupted, runs
+from reconciler.runs.journal import Journal, JournalError
 from specs.record import replace
 from tests.simulator.hosts import build
 

@@ -11,16 +11,16 @@ from backends.host import Host
 from backends.inverse import inverse
 from backends.steps import RemoveFile, WriteFile
 from reconciler import capture, ownership
-from reconciler.conflicts import conflicts
-from reconciler.history import RunRecord, events
-from reconciler.journal import Journal
 from reconciler.model import Change, Claim, Plan
 from reconciler.observe import observe
 from reconciler.ownership import Owned
 from reconciler.render import history_text
 from reconciler.render.plan_json import dumps, from_json, to_json
-from reconciler.rollback import given_back
-from reconciler.rollback import plan as plan_rollback
+from reconciler.runs.conflicts import conflicts
+from reconciler.runs.history import RunRecord, events
+from reconciler.runs.journal import Journal
+from reconciler.runs.rollback import given_back
+from reconciler.runs.rollback import plan as plan_rollback
 from reconciler.session import Session
 from reconciler.source import Source
 from specs.load import load

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from backends.host import Host
-from reconciler.apply import Apply
-from reconciler.history import runs
-from reconciler.journal import Journal
 from reconciler.model import Change
 from reconciler.render.plan_json import to_json
+from reconciler.runs.apply import Apply
+from reconciler.runs.history import runs
+from reconciler.runs.journal import Journal
 from reconciler.session import Session
 from reconciler.source import Source
 from tests.libvirt.daemon import Daemon, minimal, start

@@ -11,10 +11,10 @@ from typing import Any
 from backends.host import Host, StepError
 from backends.reader import Done, Reader, TreeReader
 from backends.steps import Run
-from reconciler.apply import Apply, Outcome
-from reconciler.journal import Journal
 from reconciler.model import Plan
 from reconciler.render.plan_json import to_json
+from reconciler.runs.apply import Apply, Outcome
+from reconciler.runs.journal import Journal
 from reconciler.session import Session
 from reconciler.source import Source
 from specs.spec import HostSpec

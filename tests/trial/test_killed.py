@@ -9,7 +9,7 @@ import pytest
 
 from backends.host import Host
 from backends.steps import Step
-from reconciler.recover import recover
+from reconciler.runs.recover import recover
 from tests.simulator import esp
 from tests.simulator.host import ONE_SHOT, Bench, SimHost
 from tests.trial import hosts

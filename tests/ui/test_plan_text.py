@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.steps import RemoveFile, WriteAttribute, WriteFile
-from reconciler.apply import Outcome
 from reconciler.model import Change, Effective, Pending, Plan, Unchanged, note, refuse, warn
 from reconciler.render.plan_text import text
 from reconciler.render.style import Style
 from reconciler.render.wrap import wrap
+from reconciler.runs.apply import Outcome
 from specs.record import replace
 from tests.cli import run
 from tests.simulator.examples import NAMES

@@ -10,10 +10,10 @@ import pytest
 from backends.host import Host, StepError
 from backends.steps import Run
 from backends.watch import Watch
-from reconciler.apply import Outcome
 from reconciler.model import Change, Effective, Pending, Plan
 from reconciler.render.ending import ending
 from reconciler.render.progress import Lines, Live, watch_of
+from reconciler.runs.apply import Outcome
 from tests.cli import run
 from tests.simulator.hosts import build
 

@@ -19,7 +19,8 @@ from tests.lab.base import CHECKOUT
 # and what it calls afterwards is the same in every run.
 _SERVER = """
 import contextlib, json, os, signal, sys
-from reconciler import cli, rollback
+from reconciler import cli
+from reconciler.runs import rollback
 from reconciler.modes import apply
 from reconciler.render import history_text, plan_text
 import sh

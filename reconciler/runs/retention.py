@@ -6,8 +6,8 @@ import contextlib
 
 from backends.host import Host
 from backends.steps import RemoveFile
-from reconciler.history import RUNS, runs
 from reconciler.ownership import read
+from reconciler.runs.history import RUNS, runs
 from specs.errors import ReconcileError
 
 KEPT = 100

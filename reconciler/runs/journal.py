@@ -20,9 +20,9 @@ from backends.host import Host
 from backends.reader import Reader
 from backends.steps import DefineDomain, RenameFile, Run, Step, WriteAttribute, WriteFile
 from reconciler import ownership
-from reconciler.history import RUNS
 from reconciler.model import Claim
 from reconciler.ownership import STATE_DIR, Owned
+from reconciler.runs.history import RUNS
 from specs.errors import ReconcileError
 
 _STAMP = "%Y%m%dT%H%M%S.%fZ"

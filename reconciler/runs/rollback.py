@@ -19,15 +19,15 @@ from backends.steps import (
     WriteAttribute,
     WriteFile,
 )
-from reconciler.conflicts import conflicts, in_use
 from reconciler.digest import digest
-from reconciler.history import RUNS, RunRecord, runs
-from reconciler.journal import file_facts
 from reconciler.model import Change, Claim, Effective, Pending, Plan
 from reconciler.observe import HostState
 from reconciler.ownership import Owned
 from reconciler.plan import iommu_word
 from reconciler.render.plan_json import from_json
+from reconciler.runs.conflicts import conflicts, in_use
+from reconciler.runs.history import RUNS, RunRecord, runs
+from reconciler.runs.journal import file_facts
 from reconciler.tree import in_tree
 from reconciler.trial import plan as trial
 from specs.errors import ReconcileError, UsageError

@@ -14,9 +14,9 @@ from msgspec import Struct, field
 from backends.host import Host
 from backends.inverse import in_order, inverse
 from backends.steps import Run, Step
-from reconciler.journal import Journal, JournalError
 from reconciler.model import Change, Claim, Finding, Plan
 from reconciler.ownership import Owned
+from reconciler.runs.journal import Journal, JournalError
 from specs.errors import ReconcileError
 from specs.record import replace
 
