@@ -1,7 +1,7 @@
 """What the command line of a trial has besides: its mark, and an end for boots that go wrong.
 
 Each takes the last place, so that it wins over an earlier value of the same name.
-Sources: Documentation/admin-guide/kernel-parameters.rst, kernel-command-line(7),
+Sources: Documentation/admin-guide/kernel-parameters.rst, kernel-command-line(7), systemd(1),
 dracut.cmdline(7), initramfs-tools(7) (with panic= it reboots instead of opening a shell).
 """
 
@@ -16,6 +16,7 @@ _SAFETY = (
     "softlockup_panic=1",  # a CPU that schedules nothing for 20 s
     "nmi_watchdog=panic",  # a CPU that takes no interrupts, where the machine can tell
     "systemd.watchdog_sec=180",  # a hardware watchdog, where there is one, resets a hung PID 1
+    "systemd.crash_reboot=1",  # a PID 1 that cannot go on reboots instead of standing there
     "rd.shell=0",  # dracut: no shell that waits for somebody,
     "rd.emergency=reboot",  # but a reboot,
     "rd.timeout=300",  # when the root device has not come within five minutes
