@@ -97,7 +97,7 @@ def load(path: str) -> Capture:
         if data["format"] != FORMAT or data["format_version"] != FORMAT_VERSION:
             raise ValueError(f"format {data['format']!r} {data['format_version']!r}")
         reader = CaptureReader(dict(data["nodes"]), list(data["programs"]))
-        tree = CapturedTree(reader, tuple(data["tree"]["mounted"])) if "tree" in data else None
+        tree = CapturedTree(tuple(data["tree"]["mounted"])) if "tree" in data else None
         return Capture(reader, str(data["libvirt_uri"]), tree)
     except (KeyError, TypeError, ValueError) as e:
         why = f"it has no {e}" if isinstance(e, KeyError) else str(e)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from backends.bootloader import declarable
 from backends.files import read_regular
 from backends.identity import observe_identity
+from backends.reader import Reader
+from backends.snapshot import SnapshotReader
 from reconciler import trust
 from reconciler.model import Finding, Plan
 from reconciler.observe import HostState, observe
@@ -88,7 +90,8 @@ class Session(Record):
     def plan(self, owned: Owned | None = None, state: HostState | None = None) -> Plan:
         """Observe and plan. ``owned`` stands in for the record on the host, ``state`` for a look
         at it."""
-        state = self.observe() if state is None else state
+        reader = SnapshotReader(self.source.reader)
+        state = self.observe(reader) if state is None else state
         ctx = Context(
             spec=self.spec,
             state=state,
@@ -103,7 +106,7 @@ class Session(Record):
         )
         plan = build(ctx, spec_digest=self.spec_digest)
         if self.source.tree is not None:
-            plan = in_tree(plan, self.source.tree, ctx.owned)
+            plan = in_tree(plan, self.source.tree, ctx.owned, reader)
         return replace(plan, findings=(*self._trust(), *plan.findings))
 
     def _trust(self) -> tuple[Finding, ...]:
@@ -113,10 +116,10 @@ class Session(Record):
             return ()
         return tuple(trust.findings(self.files))
 
-    def observe(self) -> HostState:
-        """Everything that a plan may depend on, as it is now."""
+    def observe(self, reader: Reader | None = None) -> HostState:
+        """Everything that a plan may depend on, as it is now; ``reader``: a look begun already."""
         return observe(
-            self.source.reader,
+            reader or self.source.reader,
             own_paths(),
             self.spec.boot.loader,
             libvirt_uri=self.source.libvirt_uri,

@@ -26,10 +26,6 @@ _ORDERS = ("bind", "unbind", "drivers_probe", "compact_memory")
 class Tree(Protocol):
     """A tree, or the capture of one."""
 
-    @property
-    def reader(self) -> Reader:
-        """What it holds."""
-
     def plain(self, path: str) -> bool:
         """Whether a path is in the tree's own file system: what is mounted there is not."""
 
@@ -37,7 +33,6 @@ class Tree(Protocol):
 class CapturedTree(Record):
     """What a capture keeps of a tree; ``mounted`` are folders that were not the tree's own."""
 
-    reader: Reader
     mounted: tuple[str, ...]
 
     def plain(self, path: str) -> bool:
@@ -50,13 +45,14 @@ def mounted(tree: Tree) -> tuple[str, ...]:
     return tuple(place for place in ("/proc", "/sys") if not tree.plain(place))
 
 
-def in_tree(plan: Plan, tree: Tree, owned: Owned) -> Plan:
-    """The part of a plan that is done in the tree; the rest is pending until it boots."""
+def in_tree(plan: Plan, tree: Tree, owned: Owned, reader: Reader) -> Plan:
+    """The part of a plan that is done in the tree; the rest is pending until it boots.
+    ``reader`` is the look at the tree that the plan was made from."""
     changes: list[Change] = []
     pending: list[Pending] = []
     for change in plan.changes:
-        steps = tuple(s for s in change.steps if _in_reach(tree, s))
-        if not (change.steps and all(_is_so(tree, s) for s in _last(steps))):
+        steps = tuple(s for s in change.steps if _in_reach(tree, reader, s))
+        if not (change.steps and all(_is_so(reader, s) for s in _last(steps))):
             changes.append(replace(change, steps=steps))
             continue
         pending += _waiting(change)
@@ -66,12 +62,14 @@ def in_tree(plan: Plan, tree: Tree, owned: Owned) -> Plan:
     return replace(plan, changes=tuple(changes), pending=(*plan.pending, *pending))
 
 
-def _in_reach(tree: Tree, step: Step) -> bool:
+def _in_reach(tree: Tree, reader: Reader, step: Step) -> bool:
     if isinstance(step, Run):
         return not acts_on_running_system(step.argv)
     if isinstance(step, WriteAttribute):
         name = step.path.rpartition("/")[2]
-        return name not in _ORDERS and tree.plain(step.path) and _text(tree, step.path) is not None
+        if name in _ORDERS or not tree.plain(step.path):
+            return False
+        return _text(reader, step.path) is not None
     return True
 
 
@@ -81,18 +79,18 @@ def _last(steps: Sequence[Step]) -> Sequence[Step]:
     return tuple(last.values())
 
 
-def _text(tree: Tree, path: str) -> str | None:
+def _text(reader: Reader, path: str) -> str | None:
     """What an attribute holds; None where there is none, or where nothing was recorded of it."""
     try:
-        return tree.reader.read_text(path, optional=True)
+        return reader.read_text(path, optional=True)
     except CaptureError:
         return None
 
 
-def _is_so(tree: Tree, step: Step) -> bool:
+def _is_so(reader: Reader, step: Step) -> bool:
     if not isinstance(step, WriteAttribute):
         return False
-    now = _text(tree, step.path) or ""
+    now = _text(reader, step.path) or ""
     return now.strip().removeprefix("(null)") == step.value.strip()
 
 

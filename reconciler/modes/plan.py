@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 def run(args: argparse.Namespace) -> int:
     """Plan, print, and save where --out says; returns the exit code. Raises ReconcileError."""
     session = Session.open(spec_path(args), source(args))
-    state = session.observe()
-    plan = session.plan(state=state)
+    plan = session.plan()
     if args.out is not None:
         _save(args.out, plan)
     if args.format == "html":
-        sys.stdout.write(_picture(plan, state, session.spec))
+        sys.stdout.write(_picture(plan, plan.observed, session.spec))
     else:
         show(plan, args)
     return plan_exit_code(plan, args)

@@ -70,7 +70,7 @@ def plan(host: Host, record: RunRecord, state: HostState) -> Plan:
     effective = Effective.NOW if same_boot else _latest(done)
     changes = tuple(_parts(record, state, stale, effective))
     if not host.has_kernel:
-        changes = in_tree(Plan({}, "", "", "", changes), host, state.owned).changes
+        changes = in_tree(Plan({}, "", "", "", changes), host, state.owned, host.reader).changes
     steps = [step for change in changes for step in change.steps]
     found = conflicts(host, record, state, same_boot=same_boot, spared=stale)
     return Plan(
