@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from backends import files
 from backends.reader import Done, NeedsRoot, Reader, TimedOut, TreeReader
 from backends.runner import Place, chroot, here
+from backends.running import acts_on_running_system
 from backends.steps import (
     DefineDomain,
     Ran,
@@ -39,15 +40,6 @@ _TICK = 0.2  # seconds
 _LINE = 120  # characters of a command line in an error
 # How the kernel says "this one stays as it is", or "that is gone".
 _REFUSALS = frozenset({errno.EIO, errno.EPERM, errno.ENOENT, errno.ENOSPC, errno.EBUSY})
-
-
-# Programs that change the running system rather than files: never for a tree.
-_RUNNING = frozenset({"modprobe", "systemctl", "ip", "udevadm", "bootctl"})
-
-
-def acts_on_running_system(argv: Sequence[str]) -> bool:
-    """Whether a program changes the kernel, the service manager or the firmware that run now."""
-    return os.path.basename(argv[0]) in _RUNNING
 
 
 class StepError(ReconcileError):

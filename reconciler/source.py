@@ -6,13 +6,13 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from backends.host import NO_LIBVIRT, Host
 from backends.reader import Reader, TreeReader
 from backends.ssh import ssh_connection
 from reconciler.tree import CapturedTree, Tree
 from specs.record import Record
 
 if TYPE_CHECKING:
+    from backends.host import Host
     from reconciler.observe import HostState
 
 DEFAULT_URI = "qemu:///system"
@@ -58,6 +58,8 @@ def source(args: argparse.Namespace) -> Source:
         found = capture.load(args.state)
         uri = args.connect or found.libvirt_uri
         return Source(found.reader, None, uri, captured=found.tree)
+    from backends.host import NO_LIBVIRT, Host
+
     root = args.root or "/"
     default = DEFAULT_URI if os.path.realpath(root) == "/" else NO_LIBVIRT
     host = Host(root, args.connect or default)

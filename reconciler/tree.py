@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from backends.host import acts_on_running_system
 from backends.reader import CaptureError, Reader
+from backends.running import acts_on_running_system
 from backends.steps import Run, Step, WriteAttribute
 from reconciler.model import Change, Effective, Pending, Plan
 from reconciler.ownership import Owned

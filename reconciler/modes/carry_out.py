@@ -16,8 +16,9 @@ from reconciler.ownership import Owned
 from reconciler.render.plan_json import to_json
 from reconciler.render.progress import watch_of
 from reconciler.resources.files import BOOT_GROUP
-from reconciler.runs.apply import Apply, Outcome
+from reconciler.runs.apply import Apply
 from reconciler.runs.journal import Journal
+from reconciler.runs.outcome import Outcome
 from reconciler.runs.recover import recover
 
 

@@ -18,9 +18,9 @@ from reconciler.modes.output import refused, report
 from reconciler.modes.target import to_change
 from reconciler.render.messages import say
 from reconciler.resources.files import BOOT_GROUP
-from reconciler.runs.apply import Outcome
 from reconciler.runs.history import runs
 from reconciler.runs.left import remember
+from reconciler.runs.outcome import Outcome
 from reconciler.session import Session
 from reconciler.source import Source
 from reconciler.trial.checks import unmet

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.model import Effective, Plan
-from reconciler.runs.apply import Outcome
+from reconciler.runs.outcome import Outcome
 from specs.record import replace
 
 

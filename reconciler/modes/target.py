@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import TYPE_CHECKING
 
-from backends.host import Host
 from backends.reader import NeedsRoot
 from reconciler.source import Source, source
 from specs.errors import UsageError
+
+if TYPE_CHECKING:
+    from backends.host import Host
 
 DEFAULT_SPEC = "/etc/reconcile/host.toml"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconciler.budget.words import count
 from reconciler.model import Effective, Plan
 from reconciler.render.plan_words import CONFIRM, closing, in_trial, listed
-from reconciler.runs.apply import Outcome
+from reconciler.runs.outcome import Outcome
 
 
 def ending(plan: Plan, outcome: Outcome, *, verbose: bool = False) -> Iterator[str]:

@@ -26,7 +26,7 @@ from reconciler.render.plan_words import (
     why,
 )
 from reconciler.render.style import Style
-from reconciler.runs.apply import Outcome
+from reconciler.runs.outcome import Outcome
 
 _SIGNS = {Severity.REFUSE: "⛔", Severity.WARN: "⚠️", Severity.NOTE: "ℹ️"}
 _RESULTS = {"done": "✅", "failed": "❌", "skipped": "⏭️"}

@@ -26,7 +26,7 @@ from reconciler.render.plan_words import (
 )
 from reconciler.render.style import Style, clean
 from reconciler.render.wrap import WIDTH, wrap
-from reconciler.runs.apply import Outcome
+from reconciler.runs.outcome import Outcome
 
 _SIGNS = {
     Severity.REFUSE: ("✗", "red"),

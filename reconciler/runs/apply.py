@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
-
-from msgspec import Struct, field
 
 from backends.host import Host
 from backends.inverse import in_order, inverse
@@ -17,6 +14,7 @@ from backends.steps import Run, Step
 from reconciler.model import Change, Claim, Finding, Plan
 from reconciler.ownership import Owned
 from reconciler.runs.journal import Journal, JournalError
+from reconciler.runs.outcome import Outcome
 from specs.errors import ReconcileError
 from specs.record import replace
 
@@ -30,21 +28,6 @@ def always(change: Change) -> None:
 
 class Stopped(ReconcileError):
     """A signal asked the run to end; the step at hand was finished first."""
-
-
-class Outcome(Struct):
-    """The results of a run by change id: done | failed | skipped, and what went wrong. ``left``
-    is what failed and could not be undone either."""
-
-    results: dict[str, str] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-    stopped: str = ""
-    left: list[str] = field(default_factory=list)
-
-    @property
-    def good(self) -> bool:
-        """Whether everything was done and verified."""
-        return not self.stopped and all(r == "done" for r in self.results.values())
 
 
 class Apply:
@@ -284,14 +267,3 @@ def _not_so(change: Change, left: Change) -> ReconcileError:
         f"done, but looking again shows {left.before!r} instead of {change.after!r}",
         where=change.object,
     )
-
-
-def result_fields(outcome: Outcome) -> Mapping[str, Mapping[str, Any]]:
-    """What JSON output adds to each change."""
-    return {
-        change: {
-            "result": result,
-            **({"error": outcome.errors[change]} if result != "done" else {}),
-        }
-        for change, result in outcome.results.items()
-    }

@@ -11,8 +11,9 @@ from reconciler.observe import HostState
 from reconciler.ownership import read
 from reconciler.render.plan_json import to_json
 from reconciler.runs import rollback
-from reconciler.runs.apply import Apply, Outcome
+from reconciler.runs.apply import Apply
 from reconciler.runs.journal import Journal
+from reconciler.runs.outcome import Outcome
 from specs.record import replace
 from tests.devices.planning import device, host, state_of
 from tests.simulator.host import Bench

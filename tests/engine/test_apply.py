@@ -16,9 +16,10 @@ from backends.steps import RemoveFile, Run, Step, WriteFile
 from reconciler.model import Change, Claim, Plan, refuse
 from reconciler.ownership import Owned, read
 from reconciler.render.plan_json import from_json, to_json
-from reconciler.runs.apply import Apply, Outcome
+from reconciler.runs.apply import Apply
 from reconciler.runs.history import interrupted, runs
 from reconciler.runs.journal import Journal
+from reconciler.runs.outcome import Outcome
 from reconciler.runs.recover import recover
 from specs.record import replace
 

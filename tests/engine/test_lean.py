@@ -17,6 +17,8 @@ HEAVY = (
     "deepdiff",
     "sh",
     "difflib",
+    "backends.host",
+    "ctypes",
 )
 
 

@@ -16,9 +16,10 @@ from reconciler.observe import observe
 from reconciler.ownership import Owned, read
 from reconciler.render.plan_json import to_json
 from reconciler.runs import rollback
-from reconciler.runs.apply import Apply, Outcome
+from reconciler.runs.apply import Apply
 from reconciler.runs.history import RunRecord, interrupted, runs
 from reconciler.runs.journal import Journal
+from reconciler.runs.outcome import Outcome
 from specs.errors import ReconcileError, UsageError
 from specs.record import replace
 

@@ -14,7 +14,7 @@ from reconciler.model import Change, Effective, Pending, Plan, Unchanged, note, 
 from reconciler.render.plan_text import text
 from reconciler.render.style import Style
 from reconciler.render.wrap import wrap
-from reconciler.runs.apply import Outcome
+from reconciler.runs.outcome import Outcome
 from specs.record import replace
 from tests.cli import run
 from tests.simulator.examples import NAMES

@@ -13,7 +13,7 @@ from backends.watch import Watch
 from reconciler.model import Change, Effective, Pending, Plan
 from reconciler.render.ending import ending
 from reconciler.render.progress import Lines, Live, watch_of
-from reconciler.runs.apply import Outcome
+from reconciler.runs.outcome import Outcome
 from tests.cli import run
 from tests.simulator.hosts import build
 
