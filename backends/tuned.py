@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
-from backends.formats.systemd_conf import assignments, environment
+from backends.formats.systemd_conf import environment
 from backends.reader import Reader
 from specs.record import Record
 
@@ -15,8 +16,8 @@ _DEEPEST = 20  # profiles that include each other; TuneD itself refuses a circle
 
 
 class Setting(Record):
-    """One line of a profile: which plugin it is for, its name and its value as written, with
-    variables not filled in."""
+    """One line of a profile: which plugin it is for, its name, and its value with the variables
+    filled in that are known."""
 
     plugin: str
     name: str
@@ -38,40 +39,46 @@ def observe_tuned(reader: Reader) -> TunedState:
     """Read /etc/tuned: the profile that the daemon starts with, and what it does to the boot."""
     variables = environment(reader.read_text("/etc/tuned/bootcmdline") or "")
     profile = (reader.read_text("/etc/tuned/active_profile") or "").strip()
-    texts = list(_chain(reader, profile.split()))
+    texts = list(_chain(reader, profile.split(), set()))
     return TunedState(
         profile=profile,
         cmdline=variables.get("TUNED_BOOT_CMDLINE", "").strip(),
         known=bool(texts),
-        settings=tuple(setting for text in texts for setting in _settings(text)),
+        settings=tuple(_settings(reader, texts)) if texts else (),
     )
 
 
-def _chain(reader: Reader, names: list[str]) -> Iterator[str]:
-    """The profiles of these names and all that they include, each once."""
-    seen: set[str] = set()
-    while names and len(seen) < _DEEPEST:
-        name = names.pop(0).lstrip("-")  # "-name": may be missing
-        if not name or "/" in name or name in seen:
+def _chain(reader: Reader, names: Iterable[str], seen: set[str]) -> Iterator[str]:
+    """The profiles of these names, each once, and before it what it includes."""
+    for name in (n.lstrip("-") for n in names):  # "-name": may be missing
+        if not name or "/" in name or name in seen or len(seen) >= _DEEPEST:
             continue
         seen.add(name)
         texts = (reader.read_text(f"{folder}/{name}/tuned.conf") for folder in _FOLDERS)
         text = next((t for t in texts if t is not None), None)
         if text is not None:
+            yield from _chain(reader, _included(text), seen)
             yield text
-            names += _included(text)
 
 
 def _included(text: str) -> list[str]:
-    found = [v for section, key, v in assignments(text) if (section, key) == ("main", "include")]
-    return [name for value in found for name in value.replace(",", " ").split()]
+    from backends.formats.tuned_conf import parse_profile
+
+    found = parse_profile(text).get("main", {}).get("include", "")
+    return re.split(r"[\s,;]+", found)
 
 
-def _settings(text: str) -> Iterator[Setting]:
-    """Lines by plugin: that of the section's ``type=``, else its name."""
-    lines = list(assignments(text))
-    kinds = {section: value for section, key, value in lines if key == "type"}
-    for section, key, value in lines:
-        plugin = kinds.get(section, section)
-        if plugin in _PLUGINS and key != "type":
-            yield Setting(plugin, key, value)
+def _settings(reader: Reader, texts: Iterable[str]) -> Iterator[Setting]:
+    """What the profiles set together, by plugin: that of the section's ``type=``, else its name."""
+    from backends.formats.tuned_conf import defined, expand, merged, parse_profile
+
+    whole = merged(parse_profile(text) for text in texts)
+    own = whole.get("variables", {})
+    file = own.get("include", "")
+    texts_of = {file: reader.read_text(file)} if file.startswith("/etc/tuned/") else {}
+    variables = defined(own, texts_of)
+    for section, options in whole.items():
+        plugin = options.get("type", section)
+        if plugin in _PLUGINS:
+            settings = ((name, value) for name, value in options.items() if name != "type")
+            yield from (Setting(plugin, n, expand(value, variables)) for n, value in settings)

@@ -67,28 +67,6 @@ def option_values(directives: Iterable[Directive], module: str, option: str) -> 
     return tuple(cmdline.value_of(w) or "" for w in words if cmdline.same_name(w, option))
 
 
-def blacklisted(directives: Iterable[Directive]) -> tuple[str, ...]:
-    """The modules whose aliases are ignored."""
-    return tuple(one.module for one in directives if one.verb == "blacklist")
-
-
-def softdeps(directives: Iterable[Directive]) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    """For each module the ones loaded before it and after it. The last line of a module counts."""
-    out = {}
-    for one in directives:
-        if one.verb != "softdep":
-            continue
-        lists: dict[str, list[str]] = {"pre:": [], "post:": []}
-        current = ""
-        for word in one.rest.split():
-            if word in lists:
-                current = word
-            elif current:
-                lists[current].append(normal_module(word))
-        out[one.module] = (tuple(lists["pre:"]), tuple(lists["post:"]))
-    return out
-
-
 def render_modprobe_conf(
     comments: Sequence[str], ids: Sequence[str] = (), after: Sequence[str] = ()
 ) -> str:

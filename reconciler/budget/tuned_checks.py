@@ -37,9 +37,9 @@ def _cpu_words(tuned: TunedState) -> Iterator[str]:
     if own:
         yield _on_the_line(own)
     elif not words:
-        there = {name_of(word) for value in _cmdlines(tuned) for word in value.split()}
-        names = [n for n in NAMES if n in there]
-        yield from [_on_the_line([f"{n}=" for n in names])] if names else []
+        will = {name_of(word): word for value in _cmdlines(tuned) for word in value.split()}
+        shown = [_known(will[name]) for name in NAMES if name in will]
+        yield from [_on_the_line(shown)] if shown else []
 
 
 def _placing(tuned: TunedState) -> Iterator[str]:
@@ -60,7 +60,16 @@ def _page_words(tuned: TunedState) -> Iterator[str]:
 
 
 def _cmdlines(tuned: TunedState) -> Iterator[str]:
-    return (s.value for s in tuned.settings if (s.plugin, s.name[:7]) == ("bootloader", "cmdline"))
+    """What its profile adds to the line: ``+`` and then the words; after ``-`` it takes away."""
+    values = (
+        s.value for s in tuned.settings if (s.plugin, s.name[:7]) == ("bootloader", "cmdline")
+    )
+    return (value.strip("\"' ").lstrip("+") for value in values if not value.startswith("-"))
+
+
+def _known(word: str) -> str:
+    """The word, without a value that only TuneD can work out."""
+    return f"{name_of(word)}=" if "$" in word else word
 
 
 def _sizes_a_pool(setting: Setting) -> bool:

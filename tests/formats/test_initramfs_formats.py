@@ -152,8 +152,10 @@ def test_real_mkinitcpio_files(path: Path) -> None:
         assert list(words) == " ".join(bash_words(text, name)).split()
         if not words and f"\n{name}=" not in f"\n{text}":
             continue
+        assert edit_array(text, name, [], []) == text
         edited = edit_array(text, name, [], ["rc_test"])
         assert array_words([edited], name) == ("rc_test", *words)
+        assert edit_array(edited, name, [], ["rc_test"]) == edited
         assert edit_array(edited, name, ["rc_test"], []) == text
 
 
@@ -167,9 +169,16 @@ def test_real_dracut_files(path: Path) -> None:
 
 
 @pytest.mark.realworld
-@pytest.mark.parametrize("path", realworld_files("modules/modules-load", "modules/initramfs-tools"))
+@pytest.mark.parametrize(
+    "path",
+    realworld_files(
+        "modules/modules-load", "modules/initramfs-tools", "modules/snippets/etc-modules-typo"
+    ),
+)
 def test_real_modules_files(path: Path) -> None:
     text = read(path)
+    assert edit_modules(text, [], []) == text
     edited = edit_modules(text, [], ["rc_test a=1"])
     assert parse_modules(edited) == (*parse_modules(text), ("rc_test", "a=1"))
+    assert edit_modules(edited, [], ["rc_test a=1"]) == edited
     assert edit_modules(edited, ["rc_test a=1"], []) == text

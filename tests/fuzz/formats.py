@@ -28,6 +28,7 @@ from backends.formats import (
     shell_assign,
     shell_edit,
     systemd_conf,
+    tuned_conf,
 )
 from backends.formats.domain_xml import Hostdev, Wanted, secrets
 from backends.libvirt import health, script
@@ -137,6 +138,7 @@ def _machine() -> Iterator[tuple[str, Parser, str]]:
     yield "cpumask", _cpumask, "ff,0000000f\n"
     yield "input-devices", input_devices.parse_keyboards, _KEYBOARDS
     yield "systemd-conf", _systemd, "[Slice]\nAllowedCPUs=0-1 \\\n 4\n# x\n"
+    yield "tuned", _tuned, "[main]\ninclude=a\n[variables]\na=2-3 # x\nb=${a}\n c\n[irq]\ntype=b\n"
     yield "environment", systemd_conf.environment, "ID=debian\nNAME=\"a b\"\nX='c'\n"
     yield "virsh", lambda t: script.answers(t, 2), "one\n---\ntwo\n"
     yield "qemu-log", health.failure, "2026-01-01 qemu-system-x86_64: -device vfio-pci: error\n"
@@ -180,8 +182,6 @@ def _cmdline_file(text: str) -> None:
 def _modprobe(text: str) -> None:
     found = modprobe_conf.parse_modprobe_conf(text)
     modprobe_conf.option_values(found, "vfio_pci", "ids")
-    modprobe_conf.blacklisted(found)
-    modprobe_conf.softdeps(found)
 
 
 def _modules(text: str) -> None:
@@ -197,6 +197,12 @@ def _mkinitcpio(text: str) -> None:
 def _systemd(text: str) -> None:
     list(systemd_conf.assignments(text))
     systemd_conf.merged_list([text], "Slice", "AllowedCPUs")
+
+
+def _tuned(text: str) -> None:
+    profile = tuned_conf.parse_profile(text)
+    known = tuned_conf.defined(tuned_conf.merged([profile]).get("variables", {}), {"a": text})
+    tuned_conf.expand(text, known)
 
 
 def _shell(text: str) -> None:
