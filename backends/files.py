@@ -56,6 +56,21 @@ def replace(path: str, content: bytes, mode: int, given: Marks | None = None) ->
     sync_folder(os.path.dirname(path))
 
 
+def save(path: str, content: bytes) -> None:
+    """Write a file that a user names: a regular one is replaced and only its owner may read it, a
+    link stays and what it leads to is written. Raises OSError.
+
+    A device or a FIFO is written to and never replaced: /dev/null stays what it is.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        kind = os.stat(path).st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            with _descriptor(path, os.O_WRONLY | os.O_NOCTTY) as fd:
+                _write(fd, content)
+            return
+    replace(os.path.realpath(path), content, 0o600)
+
+
 def rename_over(source: str, path: str) -> None:
     """fsync ``source`` and rename it over ``path``, which passes on owner, mode and attributes."""
     if os.path.exists(path):
@@ -119,9 +134,13 @@ def _write_new(path: str, content: bytes, mode: int) -> None:
         os.unlink(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with _descriptor(path, flags, mode & 0o600) as fd:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(fd, view) :]
+        _write(fd, content)
+
+
+def _write(fd: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 def _take_after(path: str, model: str, given: Marks | None) -> None:

@@ -6,9 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from backends.bootloader.state import BootEdit, BootState, BootWish
 from backends.bootloader.wishes import absent_in, spelled
-from backends.formats.cmdline import edit, hugepage_words, matching, name_of, normal_name, same
+from backends.formats.cmdline import (
+    edit,
+    has,
+    hugepage_words,
+    matching,
+    name_of,
+    normal_name,
+    same,
+)
 from reconciler.budget.cpu_args import NAMES as CPU_ARGS
-from reconciler.model import Finding, note, warn
+from reconciler.contradictions import derived, is_about_iommu, switches_off
+from reconciler.model import Finding, note, refuse, warn
 from reconciler.resources.base import ArgWish
 
 # Each of these may stand there several times, and every one counts (kernel-parameters.txt).
@@ -23,8 +32,32 @@ def findings(
 ) -> list[Finding]:
     """Which wished arguments are there by others, and which stand there with another value."""
     because = {a.arg: a.because for a in args}
+    theirs = _theirs(state, wish)
     left = [_left(arg, because.get(arg, "boot")) for arg in change.already]
-    return [*left, *_other_values(state, wish, change, because)]
+    other = _other_values(theirs, change, because)
+    return [*left, *other, *_switched_off(theirs, state.running, args)]
+
+
+def _theirs(state: BootState, wish: BootWish) -> list[tuple[str, ...]]:
+    """The words of others that each normal entry will keep."""
+    lines = [entry.args for entry in state.normal()] or [state.configured or state.running]
+    return [edit(line, [*spelled(wish.owned), *absent_in(line, wish)], ()) for line in lines]
+
+
+def _switched_off(
+    theirs: Sequence[Sequence[str]], running: Sequence[str], args: Sequence[ArgWish]
+) -> Iterator[Finding]:
+    """What takes the IOMMU away at the next boot; what keeps it off now is told of the device."""
+    needed = next((a for a in derived(args) if is_about_iommu(a.arg)), None)
+    found = next((w for line in theirs for w in line if switches_off(w)), None)
+    if needed and found and not has(running, found):
+        yield refuse(
+            "kernel-arg-conflict",
+            needed.because,
+            f"{found} is configured for the next boot, and not by reconcile: the IOMMU would be "
+            "off then",
+            f'take it out there, or with boot.absent_kernel_args = ["{found}"]',
+        )
 
 
 def _left(arg: str, because: str) -> Finding:
@@ -37,10 +70,8 @@ def _left(arg: str, because: str) -> Finding:
 
 
 def _other_values(
-    state: BootState, wish: BootWish, change: BootEdit, because: dict[str, str]
+    theirs: Sequence[Sequence[str]], change: BootEdit, because: dict[str, str]
 ) -> Iterator[Finding]:
-    lines = [entry.args for entry in state.normal()] or [state.configured or state.running]
-    theirs = [edit(line, [*spelled(wish.owned), *absent_in(line, wish)], ()) for line in lines]
     for arg in change.added:
         name = normal_name(name_of(arg))
         if name in _REPEATED or name in CPU_ARGS or hugepage_words([arg]):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
 from backends.bootloader.state import BootProblem
 from backends.steps import Step
-from specs.record import Record, field
+from specs.record import Record, field, replace
 
 
 class Effective(str, Enum):
@@ -132,6 +132,17 @@ class Change(Record):
                 for c in self.claims
             ],
         }
+
+
+def closed(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """The changes, in their order, each requiring only others of them: a requirement that is not
+    in a plan is met already, and every id in a plan leads to a change."""
+    found = tuple(changes)
+    known = frozenset(change.id for change in found)
+    return tuple(
+        change if change.requires <= known else replace(change, requires=change.requires & known)
+        for change in found
+    )
 
 
 class Pending(Record):

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from backends.steps import DefineDomain, RemoveFile, WriteFile
 from reconciler.checks import host_findings
 from reconciler.digest import digest
-from reconciler.model import Change, Effective, Finding, Pending, Plan, Severity
+from reconciler.model import Change, Effective, Finding, Pending, Plan, Severity, closed
 from reconciler.observe import HostState
 from reconciler.resources import initramfs, resources
 from reconciler.resources.base import Context, Wishes
@@ -94,13 +94,14 @@ def iommu_word(state: HostState) -> str:
 def ordered(changes: Sequence[Change]) -> tuple[Change, ...]:
     """Topological order over ``requires``; among the ready ones by resource order, then id.
 
-    A requirement that is not in the plan is met already. A cycle is a bug, told with its members.
+    A cycle is a bug, told with its members.
     """
+    changes = closed(changes)
     known = {change.id: change for change in changes}
     if len(known) != len(changes):
         raise AssertionError(f"two changes with one id: {sorted(c.id for c in changes)}")
     position = {change.id: n for n, change in enumerate(changes)}
-    sorter = TopologicalSorter({c.id: c.requires & known.keys() for c in changes})
+    sorter = TopologicalSorter({c.id: c.requires for c in changes})
     try:
         sorter.prepare()
     except CycleError as e:

@@ -14,7 +14,7 @@ from typing import Protocol
 from backends.reader import CaptureError, Reader
 from backends.running import acts_on_running_system
 from backends.steps import Run, Step, WriteAttribute
-from reconciler.model import Change, Effective, Pending, Plan
+from reconciler.model import Change, Effective, Pending, Plan, closed
 from reconciler.ownership import Owned
 from specs.record import Record, replace
 
@@ -59,7 +59,7 @@ def in_tree(plan: Plan, tree: Tree, owned: Owned, reader: Reader) -> Plan:
         given_up = tuple(c for c in change.claims if c.value is None)
         if owned.with_claims(given_up) != owned:
             changes.append(replace(change, steps=(), claims=given_up))
-    return replace(plan, changes=tuple(changes), pending=(*plan.pending, *pending))
+    return replace(plan, changes=closed(changes), pending=(*plan.pending, *pending))
 
 
 def _in_reach(tree: Tree, reader: Reader, step: Step) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 
-from backends.files import replace
+from backends.files import save
 from backends.reader import RecordingReader
 from reconciler import capture
 from reconciler.render.messages import say
@@ -20,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     content = capture.take(recorder, found.libvirt_uri, found.ssh_connection, found.tree)
     target = args.operands[0]
     try:
-        replace(os.path.abspath(target), content, 0o600)
+        save(target, content)
     except OSError as e:
         raise ReconcileError(f"cannot write the capture: {e.strerror}", where=target) from e
     if not args.quiet:

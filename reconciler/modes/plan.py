@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -33,13 +32,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _save(path: str, plan: Plan) -> None:
-    from backends.files import replace
+    from backends.files import save
     from reconciler.digest import plain
     from reconciler.render.plan_json import dumps, to_json
 
     content = {**to_json(plan), "observed": plain(plan.observed)}
     try:
-        replace(os.path.abspath(path), dumps(content).encode(), 0o600)
+        save(path, dumps(content).encode())
     except OSError as e:
         raise ReconcileError(f"cannot save the plan: {e.strerror}", where=path) from e
 

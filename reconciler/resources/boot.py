@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from backends.bootloader import backend
 from backends.bootloader.state import BootEdit, BootProblem, BootState, BootWish
+from backends.bootloader.wishes import absent_in
 from backends.formats.cmdline import (
     MAX_BYTES,
     edit,
@@ -18,7 +19,7 @@ from backends.formats.cmdline import (
     tokens,
 )
 from backends.formats.kernel_arg import check_arg
-from reconciler import foreign_args, trial
+from reconciler import contradictions, foreign_args, trial
 from reconciler.boot_files import claim_of, steps_of
 from reconciler.model import (
     Change,
@@ -57,7 +58,7 @@ class Boot:
         args = merge(wishes.args)
         owned = tuple(ctx.owned.get(SECTION, "args") or ())
         absent = tuple(str(a) for a in ctx.spec.boot.absent_kernel_args)
-        if findings := _forbidden(args, absent):
+        if findings := [*_forbidden(args, absent), *contradictions.findings(args, absent)]:
             return Result(findings=tuple(findings))
         if not (args or owned or absent or ctx.owned.section(BOOT_FILES)):
             return replace(trial.ended(ctx), pending=_retired(ctx))
@@ -77,17 +78,18 @@ class Boot:
         findings += _too_long(state, change)
         findings += foreign_args.findings(state, wish, change, args)
         if change.needed and ctx.spec.boot.trial and not ctx.confirming:
-            tried = trial.tried(ctx, wish, change, _because(args, wish, change))
+            unwanted = _unwanted(_written(state), wish)
+            tried = trial.tried(ctx, wish, change, _because(args, wish, change, unwanted))
             return replace(
                 tried,
                 findings=(*findings, *tried.findings),
-                pending=(*_pending(state, wish), *tried.pending),
+                pending=(*_pending(state, wish, change), *tried.pending),
             )
         ended = trial.ended(ctx)
         return Result(
             changes=(*_changes(ctx, args, wish, change), *ended.changes),
             findings=(*findings, *ended.findings),
-            pending=(*_pending(state, wish), *_retired(ctx)),
+            pending=(*_pending(state, wish, change), *_retired(ctx)),
             unchanged=() if change.needed else _unchanged(args),
         )
 
@@ -140,6 +142,7 @@ def _changes(
     if not change.needed and ctx.owned.with_claims(claims) == ctx.owned:
         return ()
     state = ctx.state.boot
+    unwanted = _unwanted(_written(state), wish)
     stale = change.needed and not change.files
     return (
         Change(
@@ -149,21 +152,23 @@ def _changes(
             field="entries" if stale else "args",
             before=change.why_stale if stale else _configured(state),
             after="every entry as wanted" if stale else join(expected(state, wish, change)),
-            because=_because(args, wish, change),
+            because=_because(args, wish, change, unwanted),
             steps=(*steps_of(change.files, wish.owned_files), *change.regenerate),
             effective=Effective.REBOOT,
             requires=frozenset({"initramfs"}),  # the order that a killed run survives best
             group=BOOT_GROUP,
             claims=claims,
-            details=_details(args, wish, change),
+            details=_details(args, wish, change, unwanted),
         ),
     )
 
 
-def _because(args: Sequence[ArgWish], wish: BootWish, change: BootEdit) -> str:
+def _because(
+    args: Sequence[ArgWish], wish: BootWish, change: BootEdit, unwanted: Sequence[str]
+) -> str:
     """The spec paths behind what is new; else why something goes."""
     new = [a.because for a in args if a.arg in change.added and a.arg not in wish.owned]
-    gone = ["boot.absent_kernel_args"] if wish.absent else []
+    gone = ["boot.absent_kernel_args"] if unwanted else []
     stale = [a.because for a in args] if not change.files else []
     return ", ".join(dict.fromkeys([*new, *gone, *stale])) or "no longer in the spec"
 
@@ -219,21 +224,34 @@ def _missing_folders(ctx: Context, path: str) -> tuple[str, ...]:
 
 
 def _details(
-    args: Sequence[ArgWish], wish: BootWish, change: BootEdit
+    args: Sequence[ArgWish], wish: BootWish, change: BootEdit, unwanted: Sequence[str]
 ) -> tuple[tuple[str, str, str], ...]:
     because = {a.arg: a.because for a in args}
     new = [("+", a, because.get(a, "")) for a in change.added if a not in wish.owned]
     old = [("-", a, "no longer in the spec") for a in wish.owned if a not in change.added]
-    gone = [("-", a, "boot.absent_kernel_args") for a in wish.absent]
+    gone = [("-", a, "boot.absent_kernel_args") for a in unwanted]
     return tuple(new + old + gone)
 
 
-def _pending(state: BootState, wish: BootWish) -> tuple[Pending, ...]:
+def _unwanted(words: Sequence[str], wish: BootWish) -> tuple[str, ...]:
+    """The words that go because they are to be absent: what the spec itself wants of that name
+    stays, and what was ours goes for another reason."""
+    ours = (*wish.args, *wish.owned)
+    return tuple(dict.fromkeys(w for w in absent_in(words, wish) if not has(ours, w)))
+
+
+def _written(state: BootState) -> tuple[str, ...]:
+    """Every word of the next boot: of the source, and those that only entries have."""
+    entries = (word for entry in state.normal() for word in entry.args)
+    return tuple(dict.fromkeys((*(state.configured or ()), *entries)))
+
+
+def _pending(state: BootState, wish: BootWish, change: BootEdit) -> tuple[Pending, ...]:
     missing = [a for a in wish.args if not has(state.running, a)]
-    lingering = [w for pattern in wish.absent for w in matching(state.running, pattern)]
-    if not (missing or lingering):
+    if not (missing or _unwanted(state.running, wish)):
         return ()
-    return (Pending("kernel-args", join(wish.args), join(state.running), Effective.REBOOT),)
+    line = join(expected(state, wish, change))
+    return (Pending("kernel-args", line, join(state.running), Effective.REBOOT),)
 
 
 def _retired(ctx: Context) -> tuple[Pending, ...]:

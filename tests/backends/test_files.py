@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,28 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="directory"):
         files.replace(str(target), b"new", 0o644)
     assert os.listdir(target.parent) == ["grub"]
+
+
+def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
+    """--out /dev/null as root must not leave the machine a regular file of that name."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with open(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), "rb") as end:
+        files.save(str(fifo), b"plan")
+        assert end.read() == b"plan"
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+    with pytest.raises(OSError, match="directory"):
+        files.save(str(tmp_path), b"plan")
+
+
+def test_a_link_that_a_user_names_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    link = tmp_path / "link"
+    link.symlink_to("real")
+    files.save(str(link), b"new")
+    assert link.is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+    assert (tmp_path / "real").stat().st_mode & 0o7777 == 0o600
 
 
 def test_rename_over_passes_on_the_mode(tmp_path: Path) -> None:
