@@ -137,9 +137,8 @@ _NEEDS = "the host needs it: "
 def _messages(
     findings: Iterable[Finding], severity: Severity, function: PciFunction
 ) -> tuple[str, ...]:
-    """Each message once; the function that all of them are about is "it"; its uses in one."""
+    """Each message once, its uses first; the function that all of them are about is "it"."""
     said = (f.message for f in findings if f.severity is severity)
     found = dict.fromkeys(text.replace(str(function.address), "it") for text in said)
-    uses = [text.removeprefix(_NEEDS) for text in found if text.startswith(_NEEDS)]
-    rest = [text for text in found if not text.startswith(_NEEDS)]
-    return (*([f"the host needs it for {', '.join(uses)}"] if uses else []), *rest)
+    ordered = sorted(found, key=lambda text: not text.startswith(_NEEDS))
+    return tuple(text.replace(_NEEDS, "the host needs it for ") for text in ordered)

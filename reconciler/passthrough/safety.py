@@ -259,11 +259,11 @@ def use_findings(selection: Selection, needs: Needs) -> Iterator[Finding]:
 
 def function_uses(where: str, function: PciFunction, needs: Needs) -> Iterator[Finding]:
     """What the host needs a function for, or may need it for."""
-    for use in needs.of(function.address, critical=True):
+    if uses := needs.of(function.address, critical=True):
         yield refuse(
             "device-in-use",
             where,
-            f"the host needs {function.address}: {use}",
+            f"the host needs {function.address}: {', '.join(map(str, uses))}",
             "choose another device, or move that to other hardware first",
         )
     yield from _unresolved(where, function, needs)
@@ -272,11 +272,13 @@ def function_uses(where: str, function: PciFunction, needs: Needs) -> Iterator[F
 def _unresolved(where: str, function: PciFunction, needs: Needs) -> Iterator[Finding]:
     """A path that could not be followed is a refusal, not "not in use". Where not even the table
     is there whose paths would be followed, that is said."""
-    for item in needs.doubts(function):
+    if doubts := needs.doubts(function):
+        what = ", ".join(item.what for item in doubts)
+        why = "; ".join(dict.fromkeys(item.why for item in doubts))
         yield refuse(
             "device-in-use",
             where,
-            f"{function.address} may carry {item.what}: cannot tell ({item.why})",
+            f"{function.address} may carry {what}: cannot tell ({why})",
             "reconcile gives nothing away that could carry it before that is known",
         )
     for item in needs.untold(function):

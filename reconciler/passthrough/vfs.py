@@ -79,7 +79,7 @@ def findings(ctx: Context, fabric: Fabric, given: Collection[PciAddress]) -> Ite
         for vf in present(ctx, physical):
             yield from function_uses(fabric.where, vf, ctx.state.needs)
     yield from _groups(ctx, fabric)
-    if fabric.for_guests and fabric.spec.vfs and not fabric.addresses:
+    if fabric.for_guests and 0 < fabric.spec.vfs <= _total(fabric) and not fabric.addresses:
         yield _not_placed(fabric)
 
 
@@ -90,9 +90,13 @@ def _not_placed(fabric: Fabric) -> Finding:
     return warn("vfs-not-placed", fabric.where, text, hint)
 
 
+def _total(fabric: Fabric) -> int:
+    """How many VFs the card offers."""
+    return fabric.physical.sriov.total if fabric.physical.sriov else 0
+
+
 def _capability(fabric: Fabric) -> Iterator[Finding]:
-    physical, wanted = fabric.physical, fabric.spec.vfs
-    total = physical.sriov.total if physical.sriov else 0
+    physical, wanted, total = fabric.physical, fabric.spec.vfs, _total(fabric)
     if wanted > total and not total:
         text = f"{physical.address} ({physical.id}) offers no virtual functions"
         hint = "switch SR-IOV on in firmware setup, and in the card's own (mlxconfig SRIOV_EN)"

@@ -92,6 +92,20 @@ def test_the_disk_of_the_root_is_refused(box: TreeBuilder) -> None:
     assert "0000:04:00.0: /" in finding.message
 
 
+def test_all_uses_of_a_device_are_one_finding(box: TreeBuilder) -> None:
+    disk = box.function("0000:05:00.0", "0x010802", "144d:a80a", driver="nvme", group=51)
+    sda, sdb = (box.disk(name, disk) for name in ("nvme1n1", "nvme1n2"))
+    box.mount(sda, "/srv")
+    box.mount(sdb, "/home")
+    (finding,) = refusals(plan(box, device=[device(address="05:00.0")]))
+    assert finding.message == "the host needs 0000:05:00.0: /home, /srv"
+    box.mount("/dev/nowhere", "/data", "ext4")
+    box.mount("/dev/nowhere", "/old", "ext4")
+    doubtful, used = refusals(plan(box, device=[device(address="05:00.0")]))
+    assert used == finding
+    assert doubtful.message.startswith("0000:05:00.0 may carry /data, /old: cannot tell (")
+
+
 def test_a_sibling_in_use_is_refused_too(box: TreeBuilder) -> None:
     disk = box.function("0000:01:00.2", "0x010601", "8086:a102", driver="ahci", group=1)
     box.mount(box.disk("sda", disk), "/srv")
