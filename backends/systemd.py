@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backends.formats.systemd_conf import merged_list
 from backends.numa import parse_list, read_list
-from backends.reader import Reader
+from backends.reader import CaptureError, NeedsRoot, Reader
 from specs.record import Record
 from specs.values import CpuSet
 
@@ -94,12 +94,20 @@ def observe_systemd(reader: Reader) -> SystemdState:
         booted=reader.exists("/run/systemd/system"),
         installed=any(reader.exists(f"{folder}/systemd") for folder in _HOMES),
         gate=any(reader.exists(f"{folder}/system/boot-complete.target") for folder in _HOMES),
-        program=next((path for path in _PROGRAMS if reader.exists(path)), ""),
+        program=next((path for path in _PROGRAMS if _is_there(reader, path)), ""),
         cpuset="cpuset" in controllers.split(),
         slices=tuple(_slice(reader, unit) for unit in UNITS),
         manager_affinity=_manager_affinity(reader),
         running=frozenset(s for s in SERVICES if _runs(reader, s)),
     )
+
+
+def _is_there(reader: Reader, path: str) -> bool:
+    """Whether the program is there; who may not look into root's home plans all the same."""
+    try:
+        return reader.exists(path)
+    except (NeedsRoot, CaptureError):
+        return False
 
 
 def _runs(reader: Reader, service: str) -> bool:

@@ -83,7 +83,8 @@ OPTIONS = (
         ("--connect",),
         "URI",
         "libvirt, or none",
-        "Default: qemu:///system; with --root or --state none, which leaves libvirt out.",
+        "Default: qemu:///system; with --root none, which leaves libvirt out; with --state what "
+        "the capture was taken with.",
     ),
     Option(
         ("--out",),

@@ -65,18 +65,22 @@ def load(path: str, *, loaders: Sequence[str] = LOADERS) -> LoadedSpec:
 
 
 def load_many(paths: Iterable[str], *, loaders: Sequence[str] = LOADERS) -> tuple[LoadedSpec, ...]:
-    """The specs in these files and folders; SpecError with the problems of all of them.
+    """The specs in these files and folders; SpecError with the problems of all of them, also
+    of those that cannot be read. UsageError when that is all that is wrong, with one.
 
     In a folder, a file that another one extends is checked as part of that one.
     """
-    named, found = expand(paths)
     problems: list[SpecProblem] = []
+    unread: list[UsageError] = []
+    named, found = _expand(paths, problems, unread)
     gathered: dict[str, Gathered] = {}
     for path in [*named, *found]:
         try:
             gathered[path] = _gather(path)
         except SpecError as error:
             problems += error.problems
+        except UsageError as error:
+            unread.append(error)
     parts = {source.identity for each in gathered.values() for source in each.sources[:-1]}
     loaded = []
     for path, each in gathered.items():
@@ -85,20 +89,31 @@ def load_many(paths: Iterable[str], *, loaders: Sequence[str] = LOADERS) -> tupl
                 loaded.append(_load(each, path, loaders))
             except SpecError as error:
                 problems += error.problems
+    if len(unread) == 1 and not problems:
+        raise unread[0]
+    problems += [SpecProblem(e.where, 0, 0, "", e.message, e.hint) for e in unread]
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
     return tuple(loaded)
 
 
-def expand(paths: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The files among ``paths``, and the ``*.toml`` files in the folders among them."""
+def _expand(
+    paths: Iterable[str], problems: list[SpecProblem], unread: list[UsageError]
+) -> tuple[list[str], list[str]]:
+    """The files among ``paths``, and the ``*.toml`` files in the folders among them; what is
+    wrong with a folder is added to the lists."""
     named: list[str] = []
     found: list[str] = []
     for path in paths:
-        if os.path.isdir(path):
-            found += spec_files(path)
-        else:
+        if not os.path.isdir(path):
             named.append(path)
+            continue
+        try:
+            found += spec_files(path)
+        except SpecError as error:
+            problems += error.problems
+        except UsageError as error:
+            unread.append(error)
     return list(dict.fromkeys(named)), [path for path in dict.fromkeys(found) if path not in named]
 
 

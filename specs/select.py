@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from pydantic import ValidationError
@@ -14,6 +15,8 @@ from specs.load import LoadedSpec, load, spec_files
 from specs.merge import Merged
 from specs.source import Unreadable, read_source
 
+_SHOWN = 8
+
 
 def select(
     folder: str, *, hostname: str, machine_id: str | None, loaders: Sequence[str] = LOADERS
@@ -24,6 +27,7 @@ def select(
     """
     fitting: list[str] = []
     others: list[SpecProblem] = []
+    seen: list[str] = []
     for path in spec_files(folder):
         try:
             host = _host(path)
@@ -32,6 +36,7 @@ def select(
             continue
         if host is not None and host.names(hostname, machine_id):
             fitting.append(path)
+        seen.append(f"{os.path.basename(path)} is for {_meant(host)}")
     if len(fitting) == 1:
         return load(fitting[0], loaders=loaders)
     machine = hostname + (f" (machine_id {machine_id})" if machine_id else "")
@@ -44,9 +49,16 @@ def select(
             ]
         )
     hint = f'add [host] with hostname = "{hostname}" to the right one'
-    raise SpecError(
-        [SpecProblem(folder, 0, 0, "", f"no spec here is for {machine}", hint), *others]
-    )
+    rest = [f"{len(seen) - _SHOWN} others"] if len(seen) > _SHOWN else []
+    message = f"no spec here is for {machine}"
+    message += f": {', '.join([*seen[:_SHOWN], *rest])}" if seen else ""
+    raise SpecError([SpecProblem(folder, 0, 0, "", message, hint), *others])
+
+
+def _meant(host: Host | None) -> str:
+    """The machine that a ``[host]`` table names, in words."""
+    named = [] if host is None else [host.hostname, host.machine_id]
+    return " ".join(name for name in named if name) or "no machine"
 
 
 def _host(path: str) -> Host | None:

@@ -15,7 +15,8 @@ _DESCRIPTION = (
     "is missing, with its reason and when it takes effect; and makes it, looking again after each. "
     "A second run changes nothing. What would be unsafe is refused, with all reasons at once.",
     "SPEC is a file; or a folder, from which the one spec is taken whose [host] names this "
-    "machine; or missing: $RECONCILE_SPEC, else /etc/reconcile/host.toml. "
+    "machine; or missing: $RECONCILE_SPEC, else /etc/reconcile/host.toml, with --root that of the "
+    "tree if it has one. "
     "reconcile never reboots the machine.",
 )
 _ENVIRONMENT = (

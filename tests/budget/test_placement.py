@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backends.hugepage_writers import Writer, observe_writers
 from backends.irq import Irqbalance
+from backends.reader import NeedsRoot
 from backends.systemd import observe_systemd
 from reconciler.budget.placement_checks import (
     irqbalance_findings,
@@ -35,6 +36,20 @@ def test_systemd_settings_that_stand_in_the_way() -> None:
     ]
     assert "isolated CPU 2" in findings[1].message
     assert "off CPU 4, which" in findings[2].message
+
+
+class Outsider(MapReader):
+    """Somebody who may not look into root's home."""
+
+    def exists(self, path: str) -> bool:
+        """See Reader."""
+        if path.startswith("/root/"):
+            raise NeedsRoot(path)
+        return super().exists(path)
+
+
+def test_who_may_not_look_into_roots_home_plans_all_the_same() -> None:
+    assert observe_systemd(Outsider({})).program == ""
 
 
 def test_other_files_that_set_pools() -> None:

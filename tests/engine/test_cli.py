@@ -159,6 +159,16 @@ def test_refusals(root: Path, tmp_path: Path, table: str, code: str, words: str)
     assert words in found[code]["message"]
 
 
+def test_the_spec_of_a_tree_lies_in_it(root: Path, spec: Path) -> None:
+    (root / "etc/reconcile").mkdir()
+    (root / "etc/reconcile/host.toml").symlink_to("/srv/spec.toml")
+    (root / "srv").mkdir()
+    (root / "srv/spec.toml").write_text(GPU)
+    ran = run("--plan", "--root", root, "--format", "json")
+    assert ran.code == 0
+    assert json.loads(ran.out)["spec"]["path"] == str(root / "srv/spec.toml")
+
+
 def test_validate_all_files_at_once(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.toml").write_text('version = 1\n[[device]]\nnam = "x"\n')

@@ -287,6 +287,19 @@ def test_validate_many(tmp_path: Path) -> None:
         load_many([str(tmp_path / "empty")])
 
 
+def test_what_cannot_be_read_hides_no_mistake(tmp_path: Path) -> None:
+    wrong = write(tmp_path / "wrong.toml", "version = 1\nhst = 1\n")
+    (tmp_path / "empty").mkdir()
+    gone = str(tmp_path / "gone.toml")
+    with pytest.raises(SpecError) as caught:
+        load_many([gone, str(tmp_path / "empty"), wrong])
+    assert [(os.path.basename(p.file), p.message) for p in caught.value.problems] == [
+        ("empty", "no spec (*.toml) in this folder"),
+        ("gone.toml", "cannot read the spec: No such file or directory"),
+        ("wrong.toml", 'unknown key "hst"'),
+    ]
+
+
 def test_folder_of_a_fleet(tmp_path: Path) -> None:
     for name in ("kvm-01", "kvm-02"):
         write(tmp_path / f"{name}.toml", f"version = 1\nhost.hostname = '{name}'\n")
@@ -303,6 +316,10 @@ def test_folder_of_a_fleet(tmp_path: Path) -> None:
         tmp_path.name,
         "broken.toml",
     ]
+    assert caught.value.problems[0].message == (
+        "no spec here is for kvm-03: kvm-01.toml is for kvm-01, kvm-02.toml is for kvm-02, "
+        "role.toml is for no machine"
+    )
     write(tmp_path / "twin.toml", "version = 1\nextends = ['kvm-01.toml']\n")
     with pytest.raises(SpecError) as caught:
         select(str(tmp_path), hostname="kvm-01", machine_id="0" * 32)
