@@ -10,11 +10,20 @@ from backends.libvirt import DomainState
 from backends.steps import DefineDomain
 from reconciler.domains.record import AUTOSTART, Managed
 from reconciler.domains.wanted import spec_path
+from reconciler.domains.words import told
 from reconciler.model import Change, Effective
 from specs.record import Record
 
 GONE = "no longer in the spec"
-Line = tuple[str, str, str]  # sign, text, because
+
+
+class Side(Record):
+    """One property as it was (``-``) or will be (``+``), and why it is no longer so, or will be."""
+
+    sign: str
+    key: str
+    value: str
+    because: str
 
 
 class Target(Record):
@@ -44,24 +53,24 @@ def existing(domain: DomainState, target: Target, record: Managed | None) -> Cha
     if mark is not None and target.autostart is not None:
         set_now[AUTOSTART] = _yes(mark)
     values = {**kept, **set_now}
-    lines = _details(present, edited.xml, (*ours, *set_now), target.where)
-    lines += _autostart_lines(domain, mark, target)
-    if not lines:
+    sides = _sides(present, edited.xml, (*ours, *set_now), target.where)
+    sides += _autostart_sides(domain, mark, target)
+    if not sides:
         return None if values or target.where or record.defined else forgotten(record)
-    later = domain.active and any(not text.startswith(AUTOSTART) for _, text, _ in lines)
+    later = domain.active and any(side.key != AUTOSTART for side in sides)
     return Change(
         id=f"domain:{domain.name}",
         kind="domain",
         object=domain.name,
-        field=_field(lines),
-        before=_side(lines, "-"),
-        after=_side(lines, "+"),
+        field=_field(sides),
+        before=_values(sides, "-"),
+        after=_values(sides, "+"),
         because=target.where or GONE,
         steps=(DefineDomain(domain.name, edited.xml, mark, domain.uuid),),
         effective=Effective.VM_RESTART if later else Effective.NOW,
         requires=target.requires,
         claims=record.claims(values),
-        details=lines,
+        details=tuple((s.sign, told(s.key, s.value), s.because) for s in sides),
     )
 
 
@@ -90,13 +99,13 @@ def _autostart(domain: DomainState, target: Target, record: Managed) -> bool | N
     return None if wanted == domain.autostart else wanted
 
 
-def _autostart_lines(domain: DomainState, mark: bool | None, target: Target) -> tuple[Line, ...]:
+def _autostart_sides(domain: DomainState, mark: bool | None, target: Target) -> tuple[Side, ...]:
     if mark is None:
         return ()
     because = f"{target.where}.autostart" if target.where else GONE
     return (
-        ("-", f"{AUTOSTART}: {_yes(domain.autostart)}", ""),
-        ("+", f"{AUTOSTART}: {_yes(mark)}", because),
+        Side("-", AUTOSTART, _yes(domain.autostart), ""),
+        Side("+", AUTOSTART, _yes(mark), because),
     )
 
 
@@ -148,7 +157,7 @@ def new(target: Target, definition: str, machine_id: str, path: str) -> Change:
         steps=(DefineDomain(target.name, edited.xml, target.autostart, uuid, path),),
         requires=target.requires,
         claims=record.claims(values),
-        details=tuple(("+", f"{k}: {v}", spec_path(target.where, k)) for k, v in values.items()),
+        details=tuple(("+", told(k, v), spec_path(target.where, k)) for k, v in values.items()),
     )
 
 
@@ -161,29 +170,29 @@ def identified(definition: str, seed: str) -> tuple[str, str]:
     return domain_xml.with_uuid(definition, uuid), uuid
 
 
-def _details(before: str, after: str, keys: Iterable[str], where: str) -> tuple[Line, ...]:
+def _sides(before: str, after: str, keys: Iterable[str], where: str) -> tuple[Side, ...]:
     names = [key for key in dict.fromkeys(keys) if key != AUTOSTART]
     old, new = domain_xml.read(before, names), domain_xml.read(after, names)
-    lines: list[Line] = []
+    sides: list[Side] = []
     for key in names:
-        if old[key] == new[key]:
+        was, becomes = old[key], new[key]
+        if was == becomes:
             continue
         because = spec_path(where, key) if where else GONE
-        if old[key] is not None:
-            lines.append(("-", f"{key}: {old[key]}", "" if new[key] is not None else because))
-        if new[key] is not None:
-            lines.append(("+", f"{key}: {new[key]}", because))
-    return tuple(lines)
+        if was is not None:
+            sides.append(Side("-", key, was, "" if becomes is not None else because))
+        if becomes is not None:
+            sides.append(Side("+", key, becomes, because))
+    return tuple(sides)
 
 
-def _field(lines: tuple[Line, ...]) -> str:
-    keys = dict.fromkeys(text.partition(": ")[0] for _, text, _ in lines)
+def _field(sides: Iterable[Side]) -> str:
+    keys = dict.fromkeys(side.key for side in sides)
     return next(iter(keys)) if len(keys) == 1 else "definition"
 
 
-def _side(lines: tuple[Line, ...], sign: str) -> dict[str, str] | None:
-    parts = (text.partition(": ") for mark, text, _ in lines if mark == sign)
-    return {key: value for key, _, value in parts} or None
+def _values(sides: Iterable[Side], sign: str) -> dict[str, str] | None:
+    return {side.key: side.value for side in sides if side.sign == sign} or None
 
 
 def _yes(flag: bool) -> str:

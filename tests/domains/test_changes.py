@@ -80,7 +80,7 @@ def test_what_was_so_before_is_not_owned() -> None:
 
 def test_what_was_changed_since_is_left_to_whoever_did_it() -> None:
     domain, owned = done(OFF, changes.existing(OFF, target(PINS), None), Owned())
-    theirs = (domain.inactive or "").replace('cpuset="3"', 'cpuset="9"')
+    theirs = (domain.inactive or "").replace("cpuset='3'", "cpuset='9'")
     change = changes.undone(replace(domain, inactive=theirs), records(owned)[UUID])
     assert change is not None
     assert (change.field, change.steps) == ("record", ())

@@ -139,7 +139,7 @@ def edit(xml: str, wanted: Mapping[str, str]) -> Edited:
     domain = tree.parse(xml)
     # Twice: a controller that becomes virtio-scsi makes its disks ones that can discard.
     done = [d for _ in range(2) for d in _set(domain, differences(domain, wanted))]
-    return Edited(tree.serialise(domain) if done else xml, tuple(done))
+    return Edited(tree.serialise(domain, xml) if done else xml, tuple(done))
 
 
 def _set(domain: _Element, found: list[Difference]) -> list[Difference]:
@@ -162,7 +162,7 @@ def restore(xml: str, before: str, keys: Iterable[str]) -> str:
             PROPERTIES[family].restore(domain, old, item)
     _drop_free_controllers(domain, old)
     _free_taken_addresses(domain)
-    return tree.serialise(domain)
+    return tree.serialise(domain, xml)
 
 
 def _controllers(domain: _Element) -> dict[str, _Element]:

@@ -31,7 +31,7 @@ def strip(xml: str, *, where: str = "") -> str:
         for node in domain.findall(path):
             tree.drop(node)
             found = True
-    return tree.serialise(domain) if found else xml
+    return tree.serialise(domain, xml) if found else xml
 
 
 def merge(xml: str, secure: str) -> str:
@@ -42,7 +42,7 @@ def merge(xml: str, secure: str) -> str:
     """
     domain, source = tree.parse(xml), tree.parse(secure)
     moved = [_merge_graphics(domain, source), _merge_cookies(domain, source)]
-    return tree.serialise(domain) if any(moved) else xml
+    return tree.serialise(domain, xml) if any(moved) else xml
 
 
 def _merge_graphics(domain: _Element, source: _Element) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from specs.errors import ReconcileError
@@ -9,6 +10,10 @@ from specs.errors import ReconcileError
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+_TAG = r"""<(?:[^>"']|"[^"]*"|'[^']*')*>"""
+_MARKUP = re.compile(rf"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|(?P<tag>{_TAG})", re.DOTALL)
+_VALUE = re.compile(r"""=(?:"(?P<value>[^"]*)"|'[^']*')""")
+_QUOTE = re.compile(r"""<domain\b[^>]*?=\s*(["'])""")
 MAX_BYTES = 10 * 1024 * 1024  # virsh refuses larger files itself (VSH_MAX_XML_FILE)
 
 
@@ -61,12 +66,27 @@ def parse(xml: str, *, where: str = "") -> _Element:
     return root
 
 
-def serialise(root: _Element) -> str:
-    """The whole document, comments around the root element too, with a newline at the end."""
+def serialise(root: _Element, like: str) -> str:
+    """The whole document, comments around the root element too, with a newline at the end; its
+    attributes in the quotes of ``like``, so that only what has changed differs from it."""
     from lxml import etree
 
     text: str = etree.tostring(root.getroottree(), encoding="unicode")
+    found = _QUOTE.search(like)
+    if found and found[1] == "'":
+        text = _MARKUP.sub(_single_quoted, text)
     return text.rstrip("\n") + "\n"
+
+
+def _single_quoted(markup: re.Match[str]) -> str:
+    """A tag with ' for "; any other markup as it is."""
+    tag = markup["tag"]
+    return markup[0] if tag is None else _VALUE.sub(_single_quoted_value, tag)
+
+
+def _single_quoted_value(found: re.Match[str]) -> str:
+    value = found["value"]
+    return found[0] if value is None else "='{}'".format(value.replace("'", "&apos;"))
 
 
 def steps(path: str) -> list[str]:
@@ -157,7 +177,7 @@ def with_uuid(xml: str, value: str) -> str:
     """The definition with this UUID. Raises DomainXmlError."""
     domain = parse(xml)
     ensure(domain, "uuid").text = value
-    return serialise(domain)
+    return serialise(domain, xml)
 
 
 def name(xml: str) -> str:
