@@ -90,15 +90,20 @@ def _hint(loc: Loc, kind: str, found: Any) -> str:
         return f'in quotes: "{_shown(found)}"'
     if kind == "bool_type" and isinstance(found, str) and found.lower() in ("true", "false"):
         return f"without quotes: {found.lower()}"
-    if kind == "tuple_type" and (isinstance(found, dict) or _model_at(loc) is not None):
-        return f"with double brackets: [[{path_text(loc)}]]"
+    if kind == "tuple_type" and _model_at(loc) is not None:
+        return f"with double brackets: [[{_header(loc)}]]"
     if kind == "tuple_type" and isinstance(found, str) and key.endswith("kernel_args"):
         return f"in brackets: {key} = [{', '.join(quoted(arg) for arg in found[:200].split())}]"
     if kind == "tuple_type" and isinstance(found, (str, int)):
         return f"in brackets: {key} = [{_shown(found)}]"
     if kind == "model_type" and isinstance(found, list):
-        return f"with single brackets, once: [{path_text(loc)}]"
+        return f"with single brackets, once: [{_header(loc)}]"
     return ""
+
+
+def _header(loc: Loc) -> str:
+    """The name of a table as it stands in its brackets: without numbers."""
+    return path_text(tuple(part for part in loc if isinstance(part, str)))
 
 
 def _missing(loc: Loc) -> Explained:

@@ -1,8 +1,8 @@
 """The whole spec of a host."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from specs.boot import Boot
 from specs.cpu import Cpu
@@ -11,8 +11,16 @@ from specs.fields import Items, SpecPath, Table, optional_table
 from specs.host import Host
 from specs.hugepages import Hugepages
 from specs.limits import Limits
+from specs.problems import problem
 from specs.sriov import Sriov
 from specs.vm import Vm
+
+
+def _whole_number(found: object) -> object:
+    """Python takes true and 1.0 for 1."""
+    if isinstance(found, (bool, float)):
+        raise problem(f"found {str(found).lower()}; expected 1")
+    return found
 
 
 class HostSpec(Table):
@@ -22,7 +30,9 @@ class HostSpec(Table):
     by ``specs.load``, which knows where each stands.
     """
 
-    version: Literal[1] = Field(description="Version of this format: 1.")
+    version: Annotated[Literal[1], BeforeValidator(_whole_number)] = Field(
+        description="Version of this format: 1."
+    )
     extends: Items[SpecPath] = Field(
         default=(),
         description="Files that are merged first, in order, this file last; relative to this "

@@ -148,14 +148,15 @@ class _Page(msgspec.Struct):
     def _sign(self, change: Change) -> tuple[str, str]:
         if self.outcome:
             return _RESULTS[self.outcome.results[change.id]]
-        if is_new(self.plan, change):
+        if change.steps and is_new(self.plan, change):
             return "+", "green"
         return ("-", "red") if change.after is None else ("~", "yellow")
 
     def _difference(self, change: Change) -> list[str]:
         name = field(change)
         if not change.steps:
-            return self.wrapped(f"forgotten: {value(change.before)}", "      ")
+            kept = "" if change.before is None else f": {value(change.before)}"
+            return self.wrapped(f"forgotten{kept}", "      ")
         words = f"{value(change.before)} → {value(change.after)}"
         return self.wrapped(f"{name}: {words}" if name else words, "      ")
 

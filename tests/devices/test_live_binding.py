@@ -37,7 +37,12 @@ def test_bound_verified_and_nothing_left_to_do(bench: Bench) -> None:
 
 def test_given_back_when_it_leaves_the_spec(bench: Bench) -> None:
     before = bench.files()
+    made = {c.id: c.effective for c in bench.plan(device=[device(address=NIC)]).changes}
     assert bench.apply(device=[device(address=NIC)]).good
+    back = {c.id: c.effective for c in bench.plan().changes}
+    assert {key: made[key] for key in back if key in made} == {
+        key: when for key, when in back.items() if key in made
+    }, "a change back takes effect when the change did"
     outcome = bench.apply()
     assert outcome.good, outcome.errors
     assert bench.kernel.driver(NIC) == "e1000e"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.steps import RemoveFile, WriteAttribute, WriteFile
+from backends.steps import RemoveFile, Step, WriteAttribute, WriteFile
 from reconciler.model import Change, Effective, Pending, Plan, Unchanged, note, refuse, warn
 from reconciler.render.plan_text import text
 from reconciler.render.style import Style
@@ -26,7 +26,7 @@ STEPS = (WriteAttribute("/sys/bus/pci/drivers_probe", "0000:01:00.0"),)
 NEW = b"# a comment\nGRUB_TIMEOUT=1\n"
 
 
-def change(path: str, step: WriteFile | RemoveFile) -> Change:
+def change(path: str, step: Step) -> Change:
     return Change(f"file:{path}", "file", path, "content", "a", "b", "boot", (step,))
 
 
@@ -64,6 +64,11 @@ def test_a_removed_file_is_a_diff_to_nothing() -> None:
     shown = text(found, Style(), verbose=True)
     assert "+++ /dev/null" in shown
     assert "-GRUB_TIMEOUT=5" in shown
+
+
+def test_what_is_only_forgotten_is_no_new_thing() -> None:
+    shown = text(plan(Change("v", "sriov", "VF 0", "settings", None, None, "gone", ())), Style())
+    assert "  - VF 0\n      forgotten\n" in shown
 
 
 def test_a_saved_plan_does_not_know_what_was_there() -> None:
