@@ -7,12 +7,12 @@ script first. Sources: Boot Loader Specification, kernel-install(8), GRUB's blsc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from backends.bootloader.in_place import Edit, base_of, edit_file, edit_own, made_by_us
 from backends.bootloader.state import BootState, BootWish, FileEdit, SourceFile
 from backends.bootloader.wishes import absent_in, retired, spelled
-from backends.formats.cmdline import edit, has, join, tokens
+from backends.formats.cmdline import edit, join, tokens
 from backends.formats.kernel_arg import grub_form, kernel_form
 from backends.formats.kernel_cmdline_file import (
     ReadBy,
@@ -59,25 +59,6 @@ def configured_line(
     if vendor is not None:
         return read_cmdline_file(vendor, reads), ""
     return None, f"{CMDLINE} does not exist: a new kernel would get the running command line"
-
-
-def kept(
-    places: Mapping[str, Sequence[str]], wish: BootWish, added: Sequence[str]
-) -> dict[str, tuple[str, ...]]:
-    """Arguments that become ours now and that a file already has: it will keep them on undo."""
-    new = [a for a in added if not has(wish.owned, a)]
-    found = {}
-    for path, words in places.items():
-        here = [a for a in new if has(words, a)]
-        if here or path in wish.kept:
-            found[path] = tuple(dict.fromkeys([*wish.kept.get(path, ()), *here]))
-    return found
-
-
-def still(of: Mapping[str, tuple[str, ...]], added: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """What has to be remembered for a later undo: only of arguments that are ours from now on."""
-    left = {path: tuple(a for a in args if a in added) for path, args in of.items()}
-    return {path: args for path, args in left.items() if args}
 
 
 def entry_file(

@@ -14,13 +14,12 @@ from backends.bootloader.bls_edit import (
     CMDLINE,
     Dialect,
     configured_line,
-    kept,
     line_for_new_kernels,
-    still,
 )
 from backends.bootloader.detect import running_arguments
 from backends.bootloader.expect import wrong_arguments
 from backends.bootloader.grub_defaults import source_file
+from backends.bootloader.shares import remembering, shares
 from backends.bootloader.state import (
     BootEdit,
     BootEntry,
@@ -30,8 +29,8 @@ from backends.bootloader.state import (
     FileEdit,
     SourceFile,
 )
-from backends.bootloader.wishes import beyond_editing, conflict, retired, spelled
-from backends.formats.cmdline import edit, has
+from backends.bootloader.wishes import beyond_editing, retired, spelled
+from backends.formats.cmdline import edit
 from backends.reader import Reader
 from backends.steps import Expect, Run
 from specs.errors import ReconcileError
@@ -63,20 +62,18 @@ def edit_by(tool: Tool, edit_source: Edit, state: BootState, wish: BootWish) -> 
     words = state.configured if state.configured is not None else state.running
     ours = [a for a in wish.owned if a not in wish.kept.get(tool.path, ())]
     base = edit(words, remove=spelled(ours), add=())
-    already = tuple(a for a in wish.args if has(base, a))
-    added = tuple(a for a in wish.args if a not in already)
-    wish = replace(wish, kept=kept({tool.path: base}, wish, added))
-    left = still(wish.kept, added)
+    shared = shares(wish, [base])
+    wish, left = remembering({tool.path: base}, wish, shared.added)
     try:
-        change = edit_source(state, source, wish, added)
+        change = edit_source(state, source, wish, shared.added)
     except ReconcileError as e:  # of the format that the file is in
         return BootEdit(problems=(beyond_editing(e, tool.path),))
     files = (change,) if change else ()
     expect = _expect(state, wish)
     behind = "" if files or expect is None else wrong_arguments(state.normal(), expect) or ""
     steps = (Run(tool.argv, tool.timeout, expect, regenerates=True),) if files or behind else ()
-    problems = (*conflict(wish, base), *(_unseen(state, tool) if steps else ()))
-    return BootEdit(files, steps, added, already, behind, problems, left)
+    problems = (*shared.problems, *(_unseen(state, tool) if steps else ()))
+    return BootEdit(files, steps, shared.added, shared.already, behind, problems, left)
 
 
 def _expect(state: BootState, wish: BootWish) -> Expect | None:

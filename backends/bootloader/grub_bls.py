@@ -19,9 +19,7 @@ from backends.bootloader.bls_edit import (
     Dialect,
     configured_line,
     entry_file,
-    kept,
     line_for_new_kernels,
-    still,
     written_again,
 )
 from backends.bootloader.detect import running_arguments
@@ -36,6 +34,7 @@ from backends.bootloader.grub_defaults import (
 from backends.bootloader.grub_family import GRUB2
 from backends.bootloader.grub_kernelopts import GRUBENV, VARIABLE, grubenv_file, variables_of
 from backends.bootloader.room import lacks_room, room_facts
+from backends.bootloader.shares import remembering, shares
 from backends.bootloader.state import (
     BootEdit,
     BootEntry,
@@ -45,7 +44,7 @@ from backends.bootloader.state import (
     FileEdit,
     SourceFile,
 )
-from backends.bootloader.wishes import absent_in, beyond_editing, conflict, spelled, through_blscfg
+from backends.bootloader.wishes import absent_in, beyond_editing, spelled, through_blscfg
 from backends.formats.cmdline import edit, has, tokens
 from backends.formats.kernel_cmdline_file import ReadBy, read_cmdline_file
 from backends.reader import Reader
@@ -100,19 +99,16 @@ def edit_all(state: BootState, wish: BootWish) -> BootEdit:
     """Every normal entry (or kernelopts), /etc/default/grub, and the line for new kernels."""
     places = _places(state)
     bases = [_base(path, words, wish) for path, words in places.items()]
-    problems = tuple(dict.fromkeys(p for base in bases for p in conflict(wish, base)))
-    already = tuple(a for a in wish.args if bases and all(has(base, a) for base in bases))
-    added = tuple(a for a in wish.args if a not in already)
+    shared = shares(wish, bases)
     standing = {**{e.source: e.args for e in state.normal()}, **places}
-    wish = replace(wish, kept=kept(standing, wish, added))
-    left = still(wish.kept, added)
-    problems += through_blscfg(added)
+    wish, left = remembering(standing, wish, shared.added)
+    problems = (*shared.problems, *through_blscfg(shared.added))
     try:
         files = _edits(state, wish, places)
     except ReconcileError as e:  # of the format that a file is in
         return BootEdit(problems=(*problems, beyond_editing(e, ENTRIES)))
     problems += (*lacks_room(state), *_shared_way_back(state)) if files else ()
-    return BootEdit(files, (), added, already, "", problems, left)
+    return BootEdit(files, (), shared.added, shared.already, "", problems, left)
 
 
 def inherits(source: SourceFile) -> bool:

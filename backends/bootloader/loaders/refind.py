@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from backends import efi
-from backends.bootloader.bls_edit import kept, still
 from backends.bootloader.detect import running_arguments
 from backends.bootloader.grub_defaults import source_file
 from backends.bootloader.in_place import edit_file, edit_own, made_by_us
 from backends.bootloader.room import lacks_room, room_facts
+from backends.bootloader.shares import remembering, shares
 from backends.bootloader.started import by
 from backends.bootloader.state import (
     BootEdit,
@@ -26,14 +26,13 @@ from backends.bootloader.state import (
     FileEdit,
     SourceFile,
 )
-from backends.bootloader.wishes import absent_in, beyond_editing, conflict, retired, spelled
+from backends.bootloader.wishes import absent_in, beyond_editing, retired, spelled
 from backends.formats.cmdline import edit, has
 from backends.formats.grub_cfg import is_way_back
 from backends.formats.kernel_arg import kernel_form
 from backends.formats.refind_conf import linux_stanzas
 from backends.formats.refind_linux import Choice, RefindError, choices, edit_choice, render
 from backends.reader import Reader
-from specs.record import replace
 
 FOLDER = "/boot"
 OPTIONS = f"{FOLDER}/refind_linux.conf"
@@ -80,15 +79,13 @@ class Refind:
         (source,) = state.sources
         ours = spelled(_ours(wish))
         bases = [edit(e.args, remove=ours, add=()) for e in state.normal()]
-        problems = tuple(dict.fromkeys(p for base in bases for p in conflict(wish, base)))
-        already = tuple(a for a in wish.args if bases and all(has(base, a) for base in bases))
-        added = tuple(a for a in wish.args if a not in already)
-        standing = tuple(a for a in added if any(has(base, a) for base in bases))
-        wish = replace(wish, kept=kept({OPTIONS: standing}, wish, added))
-        change = _edit(state, source, wish, added)
+        shared = shares(wish, bases)
+        standing = tuple(a for a in shared.added if any(has(base, a) for base in bases))
+        wish, left = remembering({OPTIONS: standing}, wish, shared.added)
+        change = _edit(state, source, wish, shared.added)
         files = (change,) if change else ()
-        problems += lacks_room(state) if files else ()
-        return BootEdit(files, (), added, already, "", problems, still(wish.kept, added))
+        problems = (*shared.problems, *(lacks_room(state) if files else ()))
+        return BootEdit(files, (), shared.added, shared.already, "", problems, left)
 
 
 BACKEND = Refind()

@@ -17,13 +17,12 @@ from backends.bootloader.bls_edit import (
     Dialect,
     configured_line,
     entry_file,
-    kept,
     line_for_new_kernels,
-    still,
 )
 from backends.bootloader.detect import running_arguments
 from backends.bootloader.grub_defaults import source_file
 from backends.bootloader.room import lacks_room, room_facts
+from backends.bootloader.shares import remembering, shares
 from backends.bootloader.started import by
 from backends.bootloader.state import (
     BootEdit,
@@ -38,7 +37,7 @@ from backends.bootloader.state import (
 )
 from backends.bootloader.uki import builder_facts, rebuild, secure_boot, with_addon
 from backends.bootloader.uki_addon import addon_facts
-from backends.bootloader.wishes import beyond_editing, conflict, retired, spelled
+from backends.bootloader.wishes import beyond_editing, retired, spelled
 from backends.formats.cmdline import CmdlineError, edit, has, matching
 from backends.formats.loader_entry import LoaderEntryError
 from backends.reader import Reader
@@ -96,14 +95,12 @@ class SystemdBoot:
 
     def edit(self, state: BootState, wish: BootWish) -> BootEdit:
         """Every normal entry, and the line for kernels to come."""
-        base = _foreign(state, wish)
-        problems = conflict(wish, base)
-        already = tuple(a for a in wish.args if has(base, a))
-        added = tuple(a for a in wish.args if a not in already)
-        problems += cmdline_d.out_of_reach(_parts(state)) if added else ()
+        shared = shares(wish, [_foreign(state, wish)])
+        added, already = shared.added, shared.already
+        unreached = cmdline_d.out_of_reach(_parts(state)) if added else ()
+        problems = (*shared.problems, *unreached)
         places = {entry.source: entry.args for entry in state.normal()}
-        wish = replace(wish, kept=kept(places, wish, added))
-        left = still(wish.kept, added)
+        wish, left = remembering(places, wish, added)
         try:
             files = _edits(state, wish, added)
         except (LoaderEntryError, CmdlineError) as e:
