@@ -10,6 +10,8 @@ from backends.bootloader.state import BootProblem
 from backends.steps import Step
 from specs.record import Record, field, replace
 
+GONE = "no longer in the spec"  # because of what a change gives back
+
 
 class Effective(str, Enum):
     """When a change has its effect."""

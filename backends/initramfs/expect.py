@@ -7,11 +7,11 @@ mkinitcpio(8) leave out with a warning what they cannot find.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from backends.initramfs.state import Contents
 from backends.reader import Reader
-from backends.steps import Expect, Ran, Run
+from backends.steps import Expect, Ran, RenameFile, Run, Step
 
 # vfat keeps times to 2 s (inode.c fat_time_unix2fat), other file systems to a clock tick.
 _CLOCK_NS = 2_000_000_000
@@ -31,6 +31,19 @@ def list_image(lister: str, image: str, contents: Contents) -> Run:
         (lister, image),
         timeout=120,
         expect=Expect("initramfs", image, words=words, absent=contents.gone),
+    )
+
+
+def made_aside(
+    lister: str, image: str, recipe: Sequence[str], contents: Contents
+) -> tuple[Step, ...]:
+    """An image made beside the one that it takes the place of, once it was looked into."""
+    aside = f"{image}.reconcile"
+    argv = (*recipe, aside)
+    return (
+        Run(argv, timeout=1800, expect=expect_made_again([aside]), touches=(aside,)),
+        list_image(lister, aside, contents),
+        RenameFile(aside, image, again=argv),
     )
 
 

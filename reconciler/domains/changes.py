@@ -11,10 +11,8 @@ from backends.steps import DefineDomain
 from reconciler.domains.record import AUTOSTART, Managed
 from reconciler.domains.wanted import spec_path
 from reconciler.domains.words import told
-from reconciler.model import Change, Effective
+from reconciler.model import GONE, Change, Effective
 from specs.record import Record
-
-GONE = "no longer in the spec"
 
 
 class Side(Record):

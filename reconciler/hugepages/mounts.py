@@ -4,12 +4,13 @@ hugetlbfs_mount). systemd mounts /dev/hugepages with the default size only."""
 from __future__ import annotations
 
 from backends.memory import MemoryState
-from backends.steps import Run
+from backends.steps import Run, Step
 from reconciler.budget.pages import default_kib, targets
-from reconciler.model import Change, Effective, Unchanged
+from reconciler.model import GONE, Change, Effective, Unchanged
 from reconciler.ownership import FILES
 from reconciler.resources.base import Context, FileWish, Result
 from reconciler.resources.files import change_id
+from specs.record import replace
 from specs.values import PageSize
 
 _FOLDER = "/dev/reconcile"
@@ -112,32 +113,31 @@ def _mount(ctx: Context, size: PageSize) -> Change:
     libvirt = tuple(unit for unit in _LIBVIRT if unit in ctx.state.systemd.running)
     restart = Run(("systemctl", "try-restart", *libvirt), timeout=120.0)
     unit = _unit(size)
-    return Change(
-        id=f"mount:{_where(size)}",
-        kind="hugepages",
-        object=_where(size),
-        field="mounted",
-        before=False,
-        after=True,
-        because="hugepages.pages",
-        steps=(
-            Run(("systemctl", "daemon-reload"), timeout=120.0, regenerates=True),
-            Run(("systemctl", "start", unit), timeout=120.0, undo=("systemctl", "stop", unit)),
-            *((restart,) if libvirt else ()),
-        ),
-        requires=frozenset({change_id(f"{_UNITS}/{_unit(size)}"), change_id(_WANTS)}),
+    change = _mounted(
+        size,
+        True,
+        Run(("systemctl", "daemon-reload"), timeout=120.0, regenerates=True),
+        Run(("systemctl", "start", unit), timeout=120.0, undo=("systemctl", "stop", unit)),
+        *((restart,) if libvirt else ()),
     )
+    files = (change_id(f"{_UNITS}/{unit}"), change_id(_WANTS))
+    return replace(change, requires=frozenset(files))
 
 
 def _unmount(size: PageSize) -> Change:
     unit = _unit(size)
+    stop = Run(("systemctl", "stop", unit), timeout=120.0, undo=("systemctl", "start", unit))
+    return _mounted(size, False, stop)
+
+
+def _mounted(size: PageSize, after: bool, *steps: Step) -> Change:
     return Change(
         id=f"mount:{_where(size)}",
         kind="hugepages",
         object=_where(size),
         field="mounted",
-        before=True,
-        after=False,
-        because="no longer in the spec",
-        steps=(Run(("systemctl", "stop", unit), timeout=120.0, undo=("systemctl", "start", unit)),),
+        before=not after,
+        after=after,
+        because="hugepages.pages" if after else GONE,
+        steps=steps,
     )

@@ -10,7 +10,7 @@ from backends.numa import NODES
 from backends.steps import Step, WriteAttribute
 from reconciler.budget.pages import Target, targets
 from reconciler.budget.words import size
-from reconciler.model import Change, Claim, Finding, Unchanged, refuse, warn
+from reconciler.model import GONE, Change, Claim, Finding, Unchanged, refuse, warn
 from reconciler.resources.base import ArgWish, Context, Result
 from specs.values import PageSize
 
@@ -195,7 +195,7 @@ def _give_back(ctx: Context, key: str) -> tuple[Change | None, Finding | None]:
         field="pages",
         before=pool.total if pool else None,
         after=count,
-        because="no longer in the spec",
+        because=GONE,
         steps=_steps(path(page, node), pool.total, count) if pool and differs else (),
         claims=(Claim(SECTION, key, None),),
     )

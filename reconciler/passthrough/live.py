@@ -7,12 +7,13 @@ from typing import Any
 
 from backends.iommu import uses_kernel_dma
 from backends.pci import PciFunction
-from reconciler.model import Change, Claim, Effective, Finding, Pending, note
+from reconciler.model import GONE, Change, Claim, Effective, Finding, Pending, note
 from reconciler.passthrough.bind import bind_steps, release_steps
 from reconciler.passthrough.held import held
 from reconciler.passthrough.record import SECTION
 from reconciler.passthrough.safety import is_denied
 from reconciler.resources.base import Context
+from specs.record import replace
 from specs.values import PciAddress
 
 # At most one change, or what is pending and a note on why.
@@ -47,19 +48,9 @@ def bind(
     if why:
         text = f"{address} goes to {driver} at the next boot, not now: {why}"
         return None, pending, note("bind-at-reboot", because, text)
-    change = Change(
-        id=f"driver:{address}",
-        kind="driver",
-        object=address,
-        field="driver",
-        before=function.driver,
-        after=driver,
-        because=because,
-        steps=bind_steps(function, driver, ctx.state.pci_drivers),
-        requires=requires,
-        claims=(claim,),
-    )
-    return change, None, None
+    steps = bind_steps(function, driver, ctx.state.pci_drivers)
+    change = _driver(address, function.driver, driver, because, claim)
+    return replace(change, steps=steps, requires=requires), None, None
 
 
 def release(
@@ -82,30 +73,27 @@ def release(
         pending = Pending(address, driver or "no driver", str(function.driver), Effective.REBOOT)
         text = f"{address} goes back to {driver or 'no driver'} at the next boot, not now: {why}"
         return None, pending, note("release-at-reboot", address, text)
-    change = Change(
-        id=f"driver:{address}",
-        kind="driver",
-        object=address,
-        field="driver",
-        before=function.driver,
-        after=driver,
-        because="no longer in the spec",
-        steps=release_steps(function, bound, driver, ctx.state.pci_drivers),
-        requires=requires,
-        claims=(Claim(section, address, None),),
-    )
-    return change, None, None
+    steps = release_steps(function, bound, driver, ctx.state.pci_drivers)
+    change = _driver(address, function.driver, driver, GONE, Claim(section, address, None))
+    return replace(change, steps=steps, requires=requires), None, None
 
 
 def _give_up(address: str, before: str, section: str) -> Change:
+    change = _driver(address, before, None, GONE, Claim(section, address, None))
+    return replace(change, field="record")
+
+
+def _driver(
+    address: str, before: str | None, after: str | None, because: str, claim: Claim
+) -> Change:
     return Change(
         id=f"driver:{address}",
         kind="driver",
         object=address,
-        field="record",
+        field="driver",
         before=before,
-        after=None,
-        because="no longer in the spec",
+        after=after,
+        because=because,
         steps=(),
-        claims=(Claim(section, address, None),),
+        claims=(claim,),
     )

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from backends.bootloader.in_place import same_but_header
 from backends.bootloader.state import OwnedFile
 from backends.steps import RemoveFile, Step, WriteFile
-from reconciler.model import Change, Claim
+from reconciler.model import Change, Claim, Unchanged
 from reconciler.ownership import digest, file_claim
-from reconciler.resources.base import Context
+from reconciler.resources.base import Context, Result
 from specs.record import Record, replace
 
 SECTION = "placement-files"
@@ -31,8 +31,18 @@ class Bundle(Record):
     settled: bool = True
 
 
-def plan_bundle(ctx: Context, bundle: Bundle) -> Change | None:
-    """The change, or None when files and program are as wanted."""
+def planned(ctx: Context, bundle: Bundle, because: str, reason: str) -> Result:
+    """The bundle's change; where files and program are as wanted, that they are, for ``reason``;
+    nothing where none is wanted and none is ours."""
+    if not bundle.wanted and not any(p in ctx.owned.section(SECTION) for p in bundle.paths):
+        return Result()
+    change = _change(ctx, bundle)
+    if change is not None:
+        return Result(changes=(change,))
+    return Result(unchanged=(Unchanged(bundle.change.object, reason, because),))
+
+
+def _change(ctx: Context, bundle: Bundle) -> Change | None:
     steps: list[Step] = []
     claims: list[Claim] = []
     for path in bundle.paths:
@@ -49,11 +59,6 @@ def plan_bundle(ctx: Context, bundle: Bundle) -> Change | None:
     if not claims:
         return None
     return replace(bundle.change, steps=tuple(steps), claims=tuple(claims))
-
-
-def ours(ctx: Context, paths: tuple[str, ...]) -> bool:
-    """Whether any of these files is ours."""
-    return any(path in ctx.owned.section(SECTION) for path in paths)
 
 
 def _write(ctx: Context, path: str, content: bytes, steps: list[Step], claims: list[Claim]) -> None:

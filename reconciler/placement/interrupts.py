@@ -10,7 +10,7 @@ from backends.steps import Step, WriteAttribute
 from reconciler.budget.cpu_args import meaning
 from reconciler.budget.sets import cpu_sets
 from reconciler.budget.words import older
-from reconciler.model import Change, Claim, Finding, Unchanged, note
+from reconciler.model import GONE, Change, Claim, Finding, Unchanged, note
 from reconciler.resources.base import Context, Result
 from specs.values import CpuSet
 
@@ -147,7 +147,7 @@ def _give_back(ctx: Context) -> Result:
         field="smp_affinity",
         before=None if record is None else record["cpus"],
         after="as before",
-        because="no longer in the spec",
+        because=GONE,
         steps=tuple(steps),
         claims=(Claim(SECTION, _KEY, None, settled=True),),
     )

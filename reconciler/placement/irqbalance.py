@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from backends.steps import Run
 from reconciler.budget.sets import cpu_sets
-from reconciler.model import Change, Unchanged
-from reconciler.placement.bundle import Bundle, ours, plan_bundle
+from reconciler.model import GONE, Change
+from reconciler.placement.bundle import Bundle, planned
 from reconciler.resources.base import Context, Result
 from specs.values import CpuSet
 
@@ -18,20 +18,13 @@ ID = "affinity:irqbalance"
 def plan(ctx: Context) -> Result:
     """A later EnvironmentFile= wins over the distribution's own, so that file stays untouched."""
     banned = _banned(ctx)
-    if banned is None and not ours(ctx, PATHS):
-        return Result()
-    change = plan_bundle(
-        ctx,
-        Bundle(
-            change=_change(ctx, banned),
-            paths=PATHS,
-            wanted={} if banned is None else _contents(ctx, banned),
-            tell=_tell(ctx),
-        ),
+    bundle = Bundle(
+        change=_change(ctx, banned),
+        paths=PATHS,
+        wanted={} if banned is None else _contents(ctx, banned),
+        tell=_tell(ctx),
     )
-    if change is not None:
-        return Result(changes=(change,))
-    return Result(unchanged=(Unchanged("irqbalance", f"is kept off {banned}", "cpu.irq_affinity"),))
+    return planned(ctx, bundle, "cpu.irq_affinity", f"is kept off {banned}")
 
 
 def _banned(ctx: Context) -> CpuSet | None:
@@ -59,7 +52,7 @@ def _change(ctx: Context, banned: CpuSet | None) -> Change:
         field="IRQBALANCE_BANNED_CPULIST",
         before=None if before is None else str(before),
         after="as before" if banned is None else str(banned),
-        because="no longer in the spec" if banned is None else "cpu.irq_affinity",
+        because=GONE if banned is None else "cpu.irq_affinity",
         steps=(),
     )
 

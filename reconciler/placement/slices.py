@@ -6,8 +6,8 @@ from backends.steps import Run, Step, WriteAttribute
 from backends.systemd import CGROUPS, HOST_UNITS
 from reconciler.budget.placement_checks import DROP_IN
 from reconciler.budget.sets import cpu_sets
-from reconciler.model import Change, Unchanged
-from reconciler.placement.bundle import Bundle, ours, plan_bundle
+from reconciler.model import GONE, Change
+from reconciler.placement.bundle import Bundle, planned
 from reconciler.resources.base import Context, Result
 from specs.values import CpuSet
 
@@ -19,21 +19,14 @@ ID = "affinity:slices"
 def plan(ctx: Context) -> Result:
     """One change for the three drop-ins and for systemd to follow them."""
     wanted = _wanted(ctx)
-    if wanted is None and not ours(ctx, PATHS):
-        return Result()
-    change = plan_bundle(
-        ctx,
-        Bundle(
-            change=_change(ctx, wanted),
-            paths=PATHS,
-            wanted={} if wanted is None else _contents(ctx, wanted),
-            tell=_tell(ctx, wanted),
-            settled=_follows(ctx, wanted),
-        ),
+    bundle = Bundle(
+        change=_change(ctx, wanted),
+        paths=PATHS,
+        wanted={} if wanted is None else _contents(ctx, wanted),
+        tell=_tell(ctx, wanted),
+        settled=_follows(ctx, wanted),
     )
-    if change is not None:
-        return Result(changes=(change,))
-    return Result(unchanged=(Unchanged("slices", f"are kept on {wanted}", "cpu.slices"),))
+    return planned(ctx, bundle, "cpu.slices", f"are kept on {wanted}")
 
 
 def _wanted(ctx: Context) -> CpuSet | None:
@@ -61,7 +54,7 @@ def _change(ctx: Context, wanted: CpuSet | None) -> Change:
         field="AllowedCPUs",
         before=", ".join(f"{unit} {now.get(unit, '')}".strip() for unit in HOST_UNITS),
         after="as before" if wanted is None else str(wanted),
-        because="no longer in the spec" if wanted is None else "cpu.slices",
+        because=GONE if wanted is None else "cpu.slices",
         steps=(),
     )
 

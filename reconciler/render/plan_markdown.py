@@ -7,24 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.budget.words import count
 from reconciler.model import Change, Finding, Pending, Plan, Severity
+from reconciler.render import plan_words as words
 from reconciler.render.diff import diff
 from reconciler.render.markdown import cell, code
-from reconciler.render.plan_words import (
-    FINDING_WORDS,
-    WAITS,
-    WHEN,
-    awaited,
-    chapters,
-    closing,
-    details,
-    field,
-    labelled,
-    named,
-    value,
-    waiting,
-    what,
-    why,
-)
 from reconciler.render.style import Style
 from reconciler.runs.outcome import Outcome
 
@@ -41,12 +26,12 @@ def markdown(
     """
     title = "Plan for" if outcome is None else "Applied to"
     lines = [f"### {title} {cell(plan.host.get('hostname') or 'this host')}", ""]
-    lines += [f"**{cell(closing(plan, strict=strict))}**"]
+    lines += [f"**{cell(words.closing(plan, strict=strict))}**"]
     lines += _findings(plan)
-    for name, changes in chapters(plan):
+    for name, changes in words.chapters(plan):
         lines += ["", f"#### {name}", "", *_table("what", "change", "when", "because")]
         lines += [_row(plan, change, outcome) for change in changes]
-    lines += _waiting(plan, plan.pending if outcome else waiting(plan))
+    lines += _waiting(plan, plan.pending if outcome else words.waiting(plan))
     if verbose:
         lines += _diffs(plan)
     return "\n".join(lines) + "\n"
@@ -65,8 +50,7 @@ def _folded(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _findings(plan: Plan) -> Iterator[str]:
-    notes = [f for f in plan.findings if f.severity is Severity.NOTE]
-    grave = [f for f in plan.findings if f not in notes]
+    grave, notes = words.by_weight(plan)
     if grave:
         yield ""
         yield from _finding_table(plan, grave)
@@ -77,18 +61,19 @@ def _findings(plan: Plan) -> Iterator[str]:
 def _finding_table(plan: Plan, findings: Sequence[Finding]) -> Iterator[str]:
     yield from _table("", "code", "where", "message")
     for f in findings:
-        word = f"{_SIGNS[f.severity]} {FINDING_WORDS[f.severity]}"
+        word = f"{_SIGNS[f.severity]} {words.FINDING_WORDS[f.severity]}"
         hint = f" → {cell(f.hint)}" if f.hint else ""
-        yield f"| {word} | `{f.code}` | {cell(labelled(plan, f.where))} | {cell(f.message)}{hint} |"
+        where = cell(words.labelled(plan, f.where))
+        yield f"| {word} | `{f.code}` | {where} | {cell(f.message)}{hint} |"
 
 
 def _row(plan: Plan, change: Change, outcome: Outcome | None) -> str:
     result = outcome.results[change.id] if outcome else ""
     sign = f"{_RESULTS[result]} {result}: " if result else ""
     error = outcome.errors.get(change.id, "") if outcome else ""
-    name = f"{sign}{cell(what(plan, change))}{f': {cell(error)}' if error else ''}"
-    because = cell(why(plan, change)) or "as each line says"
-    return f"| {name} | {_change(plan, change)} | {WHEN[change.effective]} | {because} |"
+    name = f"{sign}{cell(words.what(plan, change))}{f': {cell(error)}' if error else ''}"
+    because = cell(words.why(plan, change)) or "as each line says"
+    return f"| {name} | {_change(plan, change)} | {words.WHEN[change.effective]} | {because} |"
 
 
 def _change(plan: Plan, change: Change) -> str:
@@ -96,11 +81,11 @@ def _change(plan: Plan, change: Change) -> str:
     if change.details:
         lines = (
             code(f"{sign} {line}") + (f" ({cell(reason)})" if reason else "")
-            for sign, line, reason in details(plan, change)
+            for sign, line, reason in words.details(plan, change)
         )
         return "<br>".join(lines)
-    name = f"{cell(field(change))}: " if field(change) else ""
-    return f"{name}{code(value(change.before))} → {code(value(change.after))}"
+    name = f"{cell(words.field(change))}: " if words.field(change) else ""
+    return f"{name}{code(words.value(change.before))} → {code(words.value(change.after))}"
 
 
 def _waiting(plan: Plan, pending: Sequence[Pending]) -> Iterator[str]:
@@ -108,7 +93,8 @@ def _waiting(plan: Plan, pending: Sequence[Pending]) -> Iterator[str]:
         return
     yield from ("", "#### Waiting", "", *_table("what", "what is to come", "waits for"))
     for p in pending:
-        yield f"| {cell(named(plan, p.object))} | {code(awaited(p))} | {WAITS[p.effective]} |"
+        thing, to_come = cell(words.named(plan, p.object)), code(words.awaited(p))
+        yield f"| {thing} | {to_come} | {words.WAITS[p.effective]} |"
 
 
 def _diffs(plan: Plan) -> Iterator[str]:

@@ -6,24 +6,9 @@ import msgspec
 
 from reconciler.budget.words import count
 from reconciler.model import Change, Finding, Pending, Plan, Severity
+from reconciler.render import plan_words as words
 from reconciler.render.diff import diff
 from reconciler.render.ending import ending
-from reconciler.render.plan_words import (
-    FINDING_WORDS,
-    WAITS,
-    awaited,
-    chapters,
-    closing,
-    details,
-    field,
-    is_new,
-    labelled,
-    named,
-    value,
-    waiting,
-    what,
-    when_and_why,
-)
 from reconciler.render.style import Style, clean
 from reconciler.render.wrap import WIDTH, wrap
 from reconciler.runs.outcome import Outcome
@@ -61,10 +46,10 @@ def text(
         if verbose:
             page.unchanged()
         page.lines.append("")
-    last = [closing(plan, strict=strict, verbose=verbose)] if outcome is None else []
+    last = [words.closing(plan, strict=strict, verbose=verbose)] if outcome is None else []
     if outcome is not None:
         last += ending(plan, outcome, verbose=verbose)
-    page.lines += [line for words in last for line in page.wrapped(words)]
+    page.lines += [line for sentence in last for line in page.wrapped(sentence)]
     return "\n".join(page.lines) + "\n"
 
 
@@ -100,18 +85,16 @@ class _Page(msgspec.Struct):
         self.lines.append(self.style.paint(f"  from {clean(self.plan.spec_path)}", "dim"))
 
     def findings(self) -> None:
-        notes = [f for f in self.plan.findings if f.severity is Severity.NOTE]
-        shown = [f for f in self.plan.findings if self.verbose or f not in notes]
-        for finding in shown:
+        grave, notes = words.by_weight(self.plan)
+        for finding in self.plan.findings if self.verbose else grave:
             self.lines += ["", *self.finding(finding)]
         if notes and not self.verbose:
             self.lines += ["", *self.wrapped(f"{count(len(notes), 'note')} (-v)", look="dim")]
 
     def grave(self) -> None:
         """What nobody wants to miss."""
-        for finding in self.plan.findings:
-            if finding.severity is not Severity.NOTE:
-                self.lines += [*self.finding(finding), ""]
+        for finding in words.by_weight(self.plan)[0]:
+            self.lines += [*self.finding(finding), ""]
         failed = self.outcome.errors if self.outcome else {}
         for change in self.plan.changes:
             if change.id in failed:
@@ -119,26 +102,26 @@ class _Page(msgspec.Struct):
 
     def finding(self, finding: Finding) -> list[str]:
         sign, look = _SIGNS[finding.severity]
-        word = FINDING_WORDS[finding.severity]
-        head = f"{word}: {finding.code}, {labelled(self.plan, finding.where)}"
+        word = words.FINDING_WORDS[finding.severity]
+        head = f"{word}: {finding.code}, {words.labelled(self.plan, finding.where)}"
         lines = self.wrapped(head, f"{sign} ", look)
         lines += self.wrapped(finding.message, "  ")
         return lines + (self.wrapped(finding.hint, "  → ", "cyan") if finding.hint else [])
 
     def changes(self) -> None:
-        for name, changes in chapters(self.plan):
+        for name, changes in words.chapters(self.plan):
             self.lines += ["", self.style.paint(name, "bold")]
             for change in changes:
                 self.change(change)
 
     def change(self, change: Change) -> None:
         sign, look = self._sign(change)
-        self.lines += self.headed(sign, look, what(self.plan, change))
+        self.lines += self.headed(sign, look, words.what(self.plan, change))
         steps = change.steps if self.verbose else ()
         diffs = [diff(step, self.plan.contents, self.style) for step in steps]
         if not (any(diffs) and change.kind == "file"):
             self.lines += self._details(change) if change.details else self._difference(change)
-        self.lines += self.wrapped(when_and_why(self.plan, change), "      ", "dim")
+        self.lines += self.wrapped(words.when_and_why(self.plan, change), "      ", "dim")
         if self.outcome and change.id in self.outcome.errors:
             self.lines += self.wrapped(self.outcome.errors[change.id], "      ", "red")
         for step, lines in zip(steps, diffs, strict=True):
@@ -148,41 +131,41 @@ class _Page(msgspec.Struct):
     def _sign(self, change: Change) -> tuple[str, str]:
         if self.outcome:
             return _RESULTS[self.outcome.results[change.id]]
-        if change.steps and is_new(self.plan, change):
+        if change.steps and words.is_new(self.plan, change):
             return "+", "green"
         return ("-", "red") if change.after is None else ("~", "yellow")
 
     def _difference(self, change: Change) -> list[str]:
-        name = field(change)
+        name = words.field(change)
         if not change.steps:
-            kept = "" if change.before is None else f": {value(change.before)}"
+            kept = "" if change.before is None else f": {words.value(change.before)}"
             return self.wrapped(f"forgotten{kept}", "      ")
-        words = f"{value(change.before)} → {value(change.after)}"
-        return self.wrapped(f"{name}: {words}" if name else words, "      ")
+        both = f"{words.value(change.before)} → {words.value(change.after)}"
+        return self.wrapped(f"{name}: {both}" if name else both, "      ")
 
     def _details(self, change: Change) -> list[str]:
         lines = []
-        for mark, line, why in details(self.plan, change):
+        for mark, line, why in words.details(self.plan, change):
             look = "green" if mark == "+" else "red"
             lines += self.wrapped(line + (f"   # {why}" if why else ""), f"      {mark} ", look)
         return lines
 
     def pending(self) -> None:
-        shown = self.plan.pending if self.outcome else waiting(self.plan)
+        shown = self.plan.pending if self.outcome else words.waiting(self.plan)
         for effective in dict.fromkeys(p.effective for p in shown):
-            self.lines += ["", self.style.paint(f"Waiting for {WAITS[effective]}", "bold")]
+            self.lines += ["", self.style.paint(f"Waiting for {words.WAITS[effective]}", "bold")]
             for item in shown:
                 if item.effective is effective:
                     self.lines += self._waiting(item)
 
     def _waiting(self, item: Pending) -> list[str]:
-        lines = self.headed("…", "yellow", named(self.plan, item.object))
-        return lines + self.wrapped(awaited(item), "      ")
+        lines = self.headed("…", "yellow", words.named(self.plan, item.object))
+        return lines + self.wrapped(words.awaited(item), "      ")
 
     def unchanged(self) -> None:
         if self.plan.unchanged:
             self.lines += ["", self.style.paint("Already so", "bold")]
         for item in self.plan.unchanged:
-            thing = named(self.plan, item.object)
-            words = f"{thing}: {item.reason}   # {labelled(self.plan, item.because)}"
-            self.lines += self.headed("=", "dim", words)
+            thing = words.named(self.plan, item.object)
+            reason = f"{item.reason}   # {words.labelled(self.plan, item.because)}"
+            self.lines += self.headed("=", "dim", f"{thing}: {reason}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from backends.formats.cmdline import join, tokens
 from reconciler.budget.words import count
-from reconciler.model import Change, Effective, Pending, Plan, Severity
+from reconciler.model import GONE, Change, Effective, Finding, Pending, Plan, Severity
 from reconciler.render.diff import domain_key
 from reconciler.render.names import short_name
 from reconciler.render.plan_json import summary
@@ -31,7 +31,6 @@ WAITS = {
     Effective.REBOOT: "a reboot",
 }
 FINDING_WORDS = {Severity.REFUSE: "refused", Severity.WARN: "warning", Severity.NOTE: "note"}
-_GONE = "no longer in the spec"
 _OBJECTS = {"kernel-args": "kernel command line", "trial": "trial boot"}
 # Fields that say no more than the object does.
 _PLAIN_FIELDS = frozenset({"content", "args", "entries"})
@@ -54,6 +53,12 @@ def _chapter(change: Change) -> str:
         if table in _FILES:
             return _FILES[table]
     return next((name for name, kinds in _CHAPTERS if change.kind in kinds), "Other")
+
+
+def by_weight(plan: Plan) -> tuple[list[Finding], list[Finding]]:
+    """The findings that somebody has to look at, and the notes."""
+    notes = [f for f in plan.findings if f.severity is Severity.NOTE]
+    return [f for f in plan.findings if f not in notes], notes
 
 
 def what(plan: Plan, change: Change) -> str:
@@ -113,7 +118,7 @@ def when_and_why(plan: Plan, change: Change) -> str:
     """``now, because device[0] (gpu)``; no reason where every line of the details has its own."""
     reason = why(plan, change)
     when = WHEN[change.effective]
-    if reason == _GONE:
+    if reason == GONE:
         return f"{when}: it is {reason}"
     return f"{when}, because {reason}" if reason else when
 

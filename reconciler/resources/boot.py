@@ -22,6 +22,7 @@ from backends.formats.kernel_arg import check_arg
 from reconciler import contradictions, foreign_args, trial
 from reconciler.boot_files import claim_of, steps_of
 from reconciler.model import (
+    GONE,
     Change,
     Claim,
     Effective,
@@ -170,7 +171,7 @@ def _because(
     new = [a.because for a in args if a.arg in change.added and a.arg not in wish.owned]
     gone = ["boot.absent_kernel_args"] if unwanted else []
     stale = [a.because for a in args] if not change.files else []
-    return ", ".join(dict.fromkeys([*new, *gone, *stale])) or "no longer in the spec"
+    return ", ".join(dict.fromkeys([*new, *gone, *stale])) or GONE
 
 
 def _configured(state: BootState) -> str:
@@ -228,7 +229,7 @@ def _details(
 ) -> tuple[tuple[str, str, str], ...]:
     because = {a.arg: a.because for a in args}
     new = [("+", a, because.get(a, "")) for a in change.added if a not in wish.owned]
-    old = [("-", a, "no longer in the spec") for a in wish.owned if a not in change.added]
+    old = [("-", a, GONE) for a in wish.owned if a not in change.added]
     gone = [("-", a, "boot.absent_kernel_args") for a in unwanted]
     return tuple(new + old + gone)
 

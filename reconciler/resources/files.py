@@ -5,7 +5,7 @@ from __future__ import annotations
 from backends.bootloader.in_place import same_but_header
 from backends.bootloader.state import OwnedFile
 from backends.steps import RemoveFile, Step, WriteFile
-from reconciler.model import Change, Claim, Effective, Unchanged
+from reconciler.model import GONE, Change, Claim, Effective, Unchanged
 from reconciler.ownership import FILES, digest, file_claim
 from reconciler.resources.base import Context, FileWish, Result, Wishes
 
@@ -91,7 +91,7 @@ def _give_back(ctx: Context, path: str, owned: OwnedFile) -> Change:
         field="content",
         before=_digest_of(content),
         after=_digest_of(owned.before),
-        because="no longer in the spec",
+        because=GONE,
         steps=(step,) if there else (),
         effective=Effective.REBOOT if in_initramfs else Effective.NOW,
         group=BOOT_GROUP if in_initramfs else "",

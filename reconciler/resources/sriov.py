@@ -7,7 +7,7 @@ from typing import Any
 
 from backends.pci import PciFunction
 from backends.steps import Run
-from reconciler.model import Change, Claim, Effective, Finding, Pending, Unchanged, note
+from reconciler.model import GONE, Change, Claim, Effective, Finding, Pending, Unchanged, note
 from reconciler.passthrough import live, record, safety, vf_steps, vfs
 from reconciler.passthrough.vfs import Fabric
 from reconciler.resources.base import Context, FileWish, Result, Wishes
@@ -239,7 +239,7 @@ def _settings_back(ctx: Context, found: tuple[Fabric, ...]) -> Iterator[Change]:
             field="settings",
             before=None,
             after=before or None,
-            because="no longer in the spec",
+            because=GONE,
             steps=steps,
             claims=(Claim(VF_SETTINGS, key, None),),
         )
@@ -253,7 +253,7 @@ def _back(address: str, before: Any, after: Any, steps: tuple[Any, ...]) -> Chan
         field="vfs",
         before=before,
         after=after,
-        because="no longer in the spec",
+        because=GONE,
         steps=steps,
         requires=frozenset({change_id(RULES)}),
         claims=(Claim(SECTION, address, None),),

@@ -20,6 +20,7 @@ from backends.steps import Step
 from reconciler.boot_files import claim_of, steps_of
 from reconciler.digest import digest
 from reconciler.model import (
+    GONE,
     Change,
     Claim,
     Effective,
@@ -171,7 +172,7 @@ def _ending(ctx: Context, files: Sequence[FileEdit], edit: TrialEdit) -> Change:
         field="next boot",
         before="the trial entry" if ctx.state.boot.tried.entry else "a trial that is over",
         after=None,
-        because="confirmed" if ctx.confirming else "no longer in the spec",
+        because="confirmed" if ctx.confirming else GONE,
         steps=(*edit.choose, *steps_of(files, owned)),
         requires=frozenset({"kernel-args", "bootloader"}),
         claims=(*(Claim(FILES, path, None) for path in owned), claim(None)),

@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends.formats.dracut_conf import render_dracut_conf
-from backends.initramfs.expect import expect_made_again, list_image
+from backends.initramfs.expect import expect_made_again, list_image, made_aside
 from backends.initramfs.state import Contents, InitramfsState, OwnFile
 from backends.reader import Reader
-from backends.steps import RenameFile, Run, Step
+from backends.steps import Run, Step
 
 DROP_IN = "/etc/dracut.conf.d/reconcile.conf"
 HOOKS = "/etc/initramfs/post-update.d"
 _PROGRAMS = ("/usr/bin/dracut", "/usr/sbin/dracut")
 _BOOTS = ("/efi", "/boot", "/boot/efi")
-_ASIDE = ".reconcile"
 
 
 class Dracut:
@@ -60,7 +59,8 @@ class Dracut:
         """Each image aside; all in place where hooks follow, and made again if that fails."""
         if state.recipes:
             pairs = zip(state.images, state.recipes, strict=True)
-            return tuple(step for image, argv in pairs for step in _aside(image, argv, contents))
+            made = (made_aside("lsinitrd", image, argv, contents) for image, argv in pairs)
+            return tuple(step for steps in made for step in steps)
         argv = ("dracut", "--force", "--regenerate-all")
         expect = expect_made_again(state.images)
         looks = (list_image("lsinitrd", image, contents) for image in state.images)
@@ -68,17 +68,6 @@ class Dracut:
 
 
 BACKEND = Dracut()
-
-
-def _aside(image: str, recipe: tuple[str, ...], contents: Contents) -> tuple[Step, ...]:
-    aside = image + _ASIDE
-    argv = (*recipe, aside)
-    made = expect_made_again([aside])
-    return (
-        Run(argv, timeout=1800, expect=made, touches=(aside,)),
-        list_image("lsinitrd", aside, contents),
-        RenameFile(aside, image, again=argv),
-    )
 
 
 def _images(reader: Reader) -> list[tuple[str, str]]:

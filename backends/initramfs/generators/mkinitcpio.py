@@ -11,16 +11,15 @@ from collections.abc import Iterator, Sequence
 
 from backends.formats.mkinitcpio_conf import array_words
 from backends.formats.shell_assign import evaluate
-from backends.initramfs.expect import expect_made_again, list_image
+from backends.initramfs.expect import expect_made_again, list_image, made_aside
 from backends.initramfs.state import Contents, InitramfsState, OwnFile
 from backends.reader import Reader
-from backends.steps import RenameFile, Run, Step
+from backends.steps import Run, Step
 from specs.record import Record
 
 DROP_IN = "/etc/mkinitcpio.conf.d/reconcile.conf"
 PROGRAM = "/usr/bin/mkinitcpio"
 PRESETS = "/etc/mkinitcpio.d"
-_ASIDE = ".reconcile"
 
 
 class Job(Record):
@@ -73,7 +72,8 @@ class Mkinitcpio:
         """Each image aside where every preset is plain, else all in place."""
         if state.recipes:
             pairs = zip(state.images, state.recipes, strict=True)
-            return tuple(step for image, argv in pairs for step in _aside(image, argv, contents))
+            made = (made_aside("lsinitcpio", image, argv, contents) for image, argv in pairs)
+            return tuple(step for steps in made for step in steps)
         expect = expect_made_again(state.images) if state.images else None
         looks = (list_image("lsinitcpio", image, contents) for image in state.images)
         run = Run(("mkinitcpio", "-P"), timeout=1800, expect=expect, regenerates=True)
@@ -89,16 +89,6 @@ def unified_images(reader: Reader) -> tuple[str, ...]:
         return ()
     jobs = (job for path in _preset_files(reader) for job in _jobs(reader, path))
     return tuple(job.image for job in jobs if job.unified)
-
-
-def _aside(image: str, recipe: tuple[str, ...], contents: Contents) -> tuple[Step, ...]:
-    aside = image + _ASIDE
-    argv = (*recipe, aside)
-    return (
-        Run(argv, timeout=1800, expect=expect_made_again([aside]), touches=(aside,)),
-        list_image("lsinitcpio", aside, contents),
-        RenameFile(aside, image, again=argv),
-    )
 
 
 def _preset_files(reader: Reader) -> list[str]:
