@@ -11,6 +11,15 @@ from _pytest.mark.structures import ParameterSet
 HOME = Path(os.environ.get("REALWORLD", Path(__file__).parent.parent.parent / "shared/realworld"))
 
 
+NEEDED = [
+    pytest.mark.realworld,
+    pytest.mark.skipif(
+        not HOME.is_dir() and not os.environ.get("CI"),
+        reason=f"no files from real machines in {HOME} (set REALWORLD)",
+    ),
+]
+
+
 def files(pattern: str) -> list[Path]:
     """The files below the folder that match; in CI there must be some."""
     found = sorted(p for p in HOME.glob(pattern) if p.is_file())

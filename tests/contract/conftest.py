@@ -14,7 +14,7 @@ from tests.lab.conftest import Lab
 from tests.lab.conftest import lab as lab
 from tests.lab.conftest import pytest_runtest_makereport as pytest_runtest_makereport
 from tests.simulator.kernel import SimKernel
-from tests.simulator.tree import TreeBuilder
+from tests.simulator.tree import TreeBuilder, offers_vfs
 
 NIC, TWIN, PORT, PF = machines.NIC, machines.NIC_TWIN, "0000:00:10.0", machines.NVME_SRIOV
 
@@ -34,12 +34,7 @@ def simulated_host(root: Path) -> TreeBuilder:
         below="0000:00:14.0",
         driver="nvme",
         group=13,
-        sriov_totalvfs="4",
-        sriov_numvfs="0",
-        sriov_drivers_autoprobe="1",
-        sriov_offset="1",
-        sriov_stride="1",
-        sriov_vf_device="0010",
+        **offers_vfs(4, "0010", offset=1),
     )
     return tree
 

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import tarfile
 from pathlib import Path
-
-import pytest
 
 from backends.iommu import observe_iommu
 from backends.needs import observe_needs
 from backends.pci import functions_in, observe_pci
 from backends.reader import TreeReader
 from tests.devices import listings
+from tests.realworld import HOME, NEEDED
 from tests.simulator.tree import TreeBuilder
 
-REALWORLD = Path(
-    os.environ.get("REALWORLD", Path(__file__).resolve().parents[3] / "shared" / "realworld")
-)
-pytestmark = [
-    pytest.mark.realworld,
-    pytest.mark.skipif(
-        not REALWORLD.is_dir() and not os.environ.get("CI"),
-        reason=f"no recorded machines at {REALWORLD} (set REALWORLD)",
-    ),
-]
+pytestmark = NEEDED
 
 
 def test_groups_are_read_as_they_are_listed(memory_path: Path) -> None:
-    machines = list(listings.group_machines(REALWORLD))
+    machines = list(listings.group_machines(HOME))
     assert len(machines) >= 20
     for name, machine in machines:
         root = memory_path / name
@@ -48,7 +37,7 @@ def test_groups_are_read_as_they_are_listed(memory_path: Path) -> None:
 
 def test_every_disk_and_interface_of_udev_databases(memory_path: Path) -> None:
     counted = {"disks": 0, "interfaces": 0}
-    for name, text in listings.udev_machines(REALWORLD):
+    for name, text in listings.udev_machines(HOME):
         entries = listings.parse_udev(text)
         tree = TreeBuilder(memory_path / name)
         listings.build_udev(tree, entries)
@@ -84,7 +73,7 @@ def test_trees_recorded_by_other_tools(memory_path: Path) -> None:
     expected = {"8581cf3a529e5d8b97ea876eade2f60d": 82, "accel-nvidia": 29}
     for name, count in expected.items():
         root = memory_path / name
-        archive = REALWORLD / f"machines/ghw/linux-amd64-{name}.tar.gz"
+        archive = HOME / f"machines/ghw/linux-amd64-{name}.tar.gz"
         with tarfile.open(archive) as tar:
             tar.extractall(root, filter="data")
         reader = TreeReader(root)

@@ -213,11 +213,16 @@ def test_accepting_what_is_not_there_or_elsewhere(box: TreeBuilder) -> None:
     assert "sibling-not-in-group" in codes(plan(box, device=[keys]), Severity.WARN)
 
 
-def test_a_group_that_changed_is_noticed_once(box: TreeBuilder) -> None:
+def with_vfio(box: TreeBuilder) -> None:
+    """The card has left its drivers."""
     for name in ("0000:01:00.0", "0000:01:00.1"):
         path = f"/sys/devices/pci0000:00/0000:00:01.0/{name}"
         (box.root / path[1:] / "driver").unlink()
         box.bind(path, "vfio-pci")
+
+
+def test_a_group_that_changed_is_noticed_once(box: TreeBuilder) -> None:
+    with_vfio(box)
     box.write(
         "/var/lib/reconcile/owned.json",
         '{"format": 1, "owned": {"devices": {"0000:01:00.0": {"driver": "nouveau", '
@@ -232,10 +237,7 @@ def test_a_group_that_changed_is_noticed_once(box: TreeBuilder) -> None:
 
 
 def test_a_record_without_group_is_left_as_it_is(box: TreeBuilder) -> None:
-    for name in ("0000:01:00.0", "0000:01:00.1"):
-        path = f"/sys/devices/pci0000:00/0000:00:01.0/{name}"
-        (box.root / path[1:] / "driver").unlink()
-        box.bind(path, "vfio-pci")
+    with_vfio(box)
     box.write(
         "/var/lib/reconcile/owned.json",
         '{"format": 1, "owned": {"devices": {"0000:01:00.0": {"driver": "nouveau", '

@@ -14,7 +14,7 @@ from reconciler.model import Severity
 from specs.values import PciAddress
 from tests.devices.planning import codes, device, host, refusals
 from tests.simulator.host import Bench
-from tests.simulator.tree import TreeBuilder
+from tests.simulator.tree import TreeBuilder, offers_vfs
 
 PF = "0000:3b:00.0"
 RULES = "etc/udev/rules.d/90-reconcile-sriov.rules"
@@ -30,12 +30,7 @@ def bench(tree: TreeBuilder) -> Bench:
         "8086:1572",
         driver="i40e",
         group=50,
-        sriov_totalvfs="8",
-        sriov_numvfs="0",
-        sriov_drivers_autoprobe="1",
-        sriov_offset="16",
-        sriov_stride="1",
-        sriov_vf_device="154c",
+        **offers_vfs(8, "154c"),
     )
     tree.nic("ens1", path, "3c:fd:fe:00:00:01")
     tree.finish()

@@ -3,7 +3,6 @@ siblings, or in use by what was put on it. ``-s`` prints the table, machines by 
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -13,19 +12,11 @@ from reconciler.model import Plan
 from tests.devices import listings
 from tests.devices.listings import Listed
 from tests.devices.planning import addresses, device, plan_on, refusals, state_of
+from tests.realworld import HOME, NEEDED
 from tests.simulator.hosts import debian
 from tests.simulator.tree import USUAL_DRIVERS, TreeBuilder
 
-REALWORLD = Path(
-    os.environ.get("REALWORLD", Path(__file__).resolve().parents[3] / "shared" / "realworld")
-)
-pytestmark = [
-    pytest.mark.realworld,
-    pytest.mark.skipif(
-        not REALWORLD.is_dir() and not os.environ.get("CI"),
-        reason=f"no recorded machines at {REALWORLD} (set REALWORLD)",
-    ),
-]
+pytestmark = NEEDED
 
 QAT = ("8086:19e2", "8086:37c8", "8086:0435")  # QuickAssist, which vfio-pci denies
 
@@ -81,7 +72,7 @@ def test_every_function_asked_for_alone(
     memory_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = []
-    for name, machine in listings.group_machines(REALWORLD):
+    for name, machine in listings.group_machines(HOME):
         tree = TreeBuilder(memory_path / name)
         debian(tree, "box", "0123456789abcdef0123456789abcdef", "intel_iommu=on iommu=pt")
         paths = listings.build(tree, machine)
@@ -111,5 +102,5 @@ def test_every_function_asked_for_alone(
         for name, size, counts in rows:
             print(f"{name[:60]:60} {size:9} " + " ".join(f"{counts[c]:8}" for c in columns))
     assert sum(sum(counts.values()) for _, _, counts in rows) > 500
-    index = (REALWORLD / "machines/iommu-groups/INDEX.tsv").read_text().splitlines()[1:]
+    index = (HOME / "machines/iommu-groups/INDEX.tsv").read_text().splitlines()[1:]
     assert {name for name, _, _ in rows} == {line.split("\t")[0].split("/")[-1] for line in index}

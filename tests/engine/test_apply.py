@@ -12,7 +12,7 @@ import pytest
 
 from backends.host import Host
 from backends.runner import Place, here
-from backends.steps import RemoveFile, Run, Step, WriteFile
+from backends.steps import RemoveFile, Run, WriteFile
 from reconciler.model import Change, Claim, Plan, refuse
 from reconciler.ownership import Owned, read
 from reconciler.render.plan_json import from_json, to_json
@@ -22,27 +22,7 @@ from reconciler.runs.journal import Journal
 from reconciler.runs.outcome import Outcome
 from reconciler.runs.recover import recover
 from specs.record import replace
-
-EMPTY = Plan(host={}, spec_path="/s.toml", spec_digest="sha256:0", state_digest="sha256:1")
-
-
-def change(
-    name: str, *steps: Step, requires: str = "", group: str = "", claims: tuple[Claim, ...] = ()
-) -> Change:
-    """A change that puts NAME into /etc/NAME, unless told other steps."""
-    return Change(
-        id=name,
-        kind="file",
-        object=f"/etc/{name}",
-        field="content",
-        before=None,
-        after=name,
-        because="test",
-        steps=steps or (WriteFile(f"/etc/{name}", name.encode()),),
-        requires=frozenset(requires.split()),
-        group=group,
-        claims=claims,
-    )
+from tests.engine.changes import EMPTY, change
 
 
 class TreeWithPrograms(Host):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backends.host import Host
-from backends.steps import RemoveFile, Step, WriteAttribute, WriteFile
+from backends.steps import RemoveFile, WriteAttribute, WriteFile
 from reconciler.model import Change, Claim, Plan
 from reconciler.observe import observe
 from reconciler.ownership import Owned, read
@@ -22,25 +22,9 @@ from reconciler.runs.journal import Journal
 from reconciler.runs.outcome import Outcome
 from specs.errors import ReconcileError, UsageError
 from specs.record import replace
+from tests.engine.changes import EMPTY, change
 
-EMPTY = Plan(host={}, spec_path="/s.toml", spec_digest="sha256:0", state_digest="sha256:1")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
-
-
-def change(name: str, *steps: Step, claims: tuple[Claim, ...] = (), group: str = "") -> Change:
-    """A change with these steps."""
-    return Change(
-        id=name,
-        kind="file",
-        object=f"/etc/{name}",
-        field="content",
-        before=None,
-        after=name,
-        because="test",
-        steps=steps,
-        claims=claims,
-        group=group,
-    )
 
 
 class Bench:

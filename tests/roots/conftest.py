@@ -43,3 +43,11 @@ def fresh_root(built: Fresh) -> Iterator[Fresh]:
             return root
 
         yield copy
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """Nothing is wanted any more."""
+    path = tmp_path / "empty.toml"
+    path.write_text("version = 1\n")
+    return path

@@ -51,14 +51,6 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def empty(tmp_path: Path) -> Path:
-    """Nothing is wanted any more."""
-    path = tmp_path / "empty.toml"
-    path.write_text("version = 1\n")
-    return path
-
-
 def mode(name: str, spec: Path, root: Path, *options: str) -> Ran:
     """``reconcile MODE SPEC --root ROOT``."""
     return run(f"--{name}", spec, "--root", root, *options)

@@ -17,12 +17,12 @@ from tests.roots import espdir
 from tests.roots.conftest import Fresh
 from tests.roots.machine import kernel_of, simulate
 from tests.roots.snapshot import snapshot
-from tests.roots.test_apply import WANTED, empty, mode, second_apply_is_silent, spec
+from tests.roots.test_apply import WANTED, mode, second_apply_is_silent, spec
 from tests.simulator import esp
 
 pytestmark = pytest.mark.roots
 
-__all__ = ["empty", "spec"]
+__all__ = ["spec"]
 SDBOOT = ["sdboot12", "sdboot13"]
 OF_KERNEL_INSTALL = "systemd.machine_id="
 Prepared = Callable[..., Path]

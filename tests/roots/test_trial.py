@@ -38,14 +38,6 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def empty(tmp_path: Path) -> Path:
-    """Nothing is wanted any more."""
-    path = tmp_path / "empty.toml"
-    path.write_text("version = 1\n")
-    return path
-
-
 def trial_line(root: Path) -> str:
     """What the trial entry gives the kernel when its choice was cleared."""
     text = (root / "boot/grub/custom.cfg").read_text()

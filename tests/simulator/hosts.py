@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.simulator.tree import TreeBuilder
+from tests.simulator.tree import TreeBuilder, offers_vfs
 
 KERNEL = "6.1.0-30-amd64"
 ROOT = "root=UUID=0b6c1b7c-5a3f-4f63-9d39-6a0f3f1f2a11 ro"
@@ -215,25 +215,27 @@ def sriov_server(t: TreeBuilder) -> None:
     t.function("0000:00:00.0", "0x060000", "8086:2020", group=0, numa=0)
     nic = t.function("0000:04:00.0", "0x020000", "8086:1521", driver="igb", group=10, numa=0)
     t.default_route(t.nic("eno1", nic))
-    for port in (0, 1):
-        path = t.function(
-            f"0000:3b:00.{port}",
-            "0x020000",
-            "8086:1572",
-            driver="i40e",
-            group=40 + port,
-            numa=0,
-            sriov_totalvfs="64",
-            sriov_numvfs="0",
-            sriov_drivers_autoprobe="1",
-            sriov_offset="16",
-            sriov_stride="1",
-            sriov_vf_device="154c",
-        )
+    for port, path in enumerate(ethernet_ports(t, "0000:3b:00", group=40, numa=0)):
         t.nic(f"ens1f{port}", path, f"3c:fd:fe:00:00:0{port}")
     system_disk(
         t, t.function("0000:5e:00.0", "0x010802", "144d:a80a", driver="nvme", group=60, numa=0)
     )
+
+
+def ethernet_ports(t: TreeBuilder, slot: str, *, group: int, numa: int) -> list[str]:
+    """The paths of an X710's two ports, each in a group of its own, with VFs to offer."""
+    return [
+        t.function(
+            f"{slot}.{port}",
+            "0x020000",
+            "8086:1572",
+            driver="i40e",
+            group=group + port,
+            numa=numa,
+            **offers_vfs(64, "154c"),
+        )
+        for port in (0, 1)
+    ]
 
 
 def many_functions(t: TreeBuilder, count: int) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from backends.reader import Done, TreeReader
 
@@ -20,6 +21,18 @@ USUAL_DRIVERS = {
     "0c03": "xhci_hcd",
     "0c05": "i801_smbus",
 }
+
+
+def offers_vfs(total: int, device: str, *, offset: int = 16) -> dict[str, Any]:
+    """What sysfs has of a physical function that can make VFs of this device id (four digits)."""
+    return {
+        "sriov_totalvfs": str(total),
+        "sriov_numvfs": "0",
+        "sriov_drivers_autoprobe": "1",
+        "sriov_offset": str(offset),
+        "sriov_stride": "1",
+        "sriov_vf_device": device,
+    }
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from backends.reader import TreeReader
-from tests.simulator.hosts import cpus, debian, system_disk
+from tests.simulator.hosts import cpus, debian, ethernet_ports, system_disk
 from tests.simulator.tree import TreeBuilder
 from tests.simulator.virsh import Domain, Virsh
 
@@ -84,21 +84,7 @@ def vm_host(t: TreeBuilder) -> None:
     t.function("0000:03:00.0", driver="ast", ids="1a03:2000", group=34, numa=0, boot_vga="1")
     t.function("0000:04:00.3", "0x0c0330", "1022:148c", driver="xhci_hcd", group=35, numa=0)
     _gpu(t, "81", "0000:80:01.1", 60, 1, "nouveau", "snd_hda_intel")
-    for port in (0, 1):
-        path = t.function(
-            f"0000:82:00.{port}",
-            "0x020000",
-            "8086:1572",
-            driver="i40e",
-            group=62 + port,
-            numa=1,
-            sriov_totalvfs="64",
-            sriov_numvfs="0",
-            sriov_drivers_autoprobe="1",
-            sriov_offset="16",
-            sriov_stride="1",
-            sriov_vf_device="154c",
-        )
+    for port, path in enumerate(ethernet_ports(t, "0000:82:00", group=62, numa=1)):
         nic = t.nic(f"enp130s0f{port}", path, f"3c:fd:fe:00:01:0{port}")
         if port == 0:
             t.default_route(nic)

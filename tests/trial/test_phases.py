@@ -144,14 +144,19 @@ def test_after_a_failed_trial_other_arguments_may_be_tried(tree: Tree) -> None:
     assert codes(tree.plan()) == {"trial-running"}
 
 
-@pytest.mark.parametrize("when", ["armed", "running", "over"])
-def test_an_empty_spec_gives_everything_back(tree: Tree, when: str) -> None:
-    before = contents(tree.root)
+def tried(tree: Tree, when: str) -> None:
+    """A trial that is armed, runs, or is over."""
     tree.apply()
     if when != "armed":
         tree.reboots()
     if when == "over":
         boots(tree.root, OLD, "boot-3")
+
+
+@pytest.mark.parametrize("when", ["armed", "running", "over"])
+def test_an_empty_spec_gives_everything_back(tree: Tree, when: str) -> None:
+    before = contents(tree.root)
+    tried(tree, when)
     done = tree("apply", tree.empty)
     assert done.code == 0, done.out
     assert contents(tree.root) == before
@@ -161,11 +166,7 @@ def test_an_empty_spec_gives_everything_back(tree: Tree, when: str) -> None:
 @pytest.mark.parametrize("when", ["armed", "running", "over"])
 def test_rollback_takes_a_trial_back(tree: Tree, when: str) -> None:
     before = contents(tree.root)
-    tree.apply()
-    if when != "armed":
-        tree.reboots()
-    if when == "over":
-        boots(tree.root, OLD, "boot-3")
+    tried(tree, when)
     done = tree("rollback")
     assert done.code == 0, done.out + done.err
     assert contents(tree.root) == before

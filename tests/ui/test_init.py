@@ -22,6 +22,7 @@ from tests.simulator.examples import NAMES
 from tests.simulator.hosts import HOSTS, build, many_functions
 from tests.simulator.tree import TreeBuilder
 from tests.specs.test_models import FULL
+from tests.ui.managed import applied
 
 REPO = Path(__file__).parents[2]
 GOLDENS = REPO / "tests/goldens/init"
@@ -104,11 +105,7 @@ def test_what_is_there_is_declared_where_that_changes_nothing(tmp_path: Path) ->
 
 def test_of_a_managed_host_it_is_what_was_applied(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    build("sriov-server", root)
-    (root / "etc/group").write_text("kvm:x:104:\n")
-    spec = tmp_path / "host.toml"
-    spec.write_text("version = 1\n[limits]\nmemlock = 'unlimited'\n")
-    assert run("--apply", spec, "--root", root, "-q").code == 0
+    spec = applied(root, tmp_path / "host.toml")
     found = run("--init", "--root", root)
     assert tomli.loads(found.out) == tomli.loads(spec.read_text())
     assert "is managed by reconcile: this is what was applied" in found.out
@@ -125,11 +122,7 @@ def test_of_a_managed_host_it_is_what_was_applied(tmp_path: Path) -> None:
 
 def test_a_host_that_has_drifted_is_told_so(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    build("sriov-server", root)
-    (root / "etc/group").write_text("kvm:x:104:\n")
-    spec = tmp_path / "host.toml"
-    spec.write_text("version = 1\n[limits]\nmemlock = 'unlimited'\n")
-    assert run("--apply", spec, "--root", root, "-q").code == 0
+    applied(root, tmp_path / "host.toml")
     (root / "etc/security/limits.d/reconcile.conf").unlink()
     found = " ".join(run("--init", "--root", root).out.split())
     assert "would change /etc/security/limits.d/reconcile.conf" in found

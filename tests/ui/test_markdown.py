@@ -10,7 +10,7 @@ from reconciler.render.plan_markdown import markdown
 from reconciler.render.problems import markdown as problems_markdown
 from specs.errors import SpecProblem
 from tests.cli import run
-from tests.simulator.hosts import build
+from tests.ui.managed import applied
 from tests.ui.test_plan_text import NEW, OLD, change, plan
 
 REPO = Path(__file__).parents[2]
@@ -35,11 +35,7 @@ def test_a_mistake_cannot_leave_its_cell() -> None:
 
 
 def test_runs_are_a_table(tmp_path: Path) -> None:
-    build("sriov-server", tmp_path)
-    (tmp_path / "etc/group").write_text("kvm:x:104:\n")
-    spec = tmp_path / "host.toml"
-    spec.write_text("version = 1\n[limits]\nmemlock = 'unlimited'\n")
-    assert run("--apply", spec, "--root", tmp_path, "-q").code == 0
+    applied(tmp_path, tmp_path / "host.toml")
     assert run("--rollback", "--root", tmp_path, "-q").code == 0
     lines = run("--history", "--root", tmp_path, "--format", "markdown").out.splitlines()
     assert lines[0] == "| run | when | result | spec | changed |"

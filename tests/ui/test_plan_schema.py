@@ -22,7 +22,7 @@ from backends.steps import (
 from reconciler.model import Change, Effective, Plan
 from reconciler.render.plan_json import to_json
 from tests.cli import run
-from tests.simulator.hosts import build
+from tests.ui.managed import limited
 
 REPO = Path(__file__).parents[2]
 SCHEMA = json.loads((REPO / "docs/plan.schema.json").read_text())
@@ -77,10 +77,7 @@ def test_every_kind_of_step(step: Step) -> None:
 
 def test_plans_that_were_saved_refused_applied_and_undone(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    build("sriov-server", root)
-    (root / "etc/group").write_text("kvm:x:104:\n")
-    spec = tmp_path / "host.toml"
-    spec.write_text("version = 1\n[limits]\nmemlock = 'unlimited'\n")
+    spec = limited(root, tmp_path / "host.toml")
     saved = tmp_path / "plan.json"
     assert run("--plan", spec, "--root", root, "--out", saved).code == 0
     VALIDATOR.validate(json.loads(saved.read_text()))

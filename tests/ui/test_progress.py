@@ -15,7 +15,7 @@ from reconciler.render.ending import ending
 from reconciler.render.progress import Lines, Live, watch_of
 from reconciler.runs.outcome import Outcome
 from tests.cli import run
-from tests.simulator.hosts import build
+from tests.ui.managed import limited
 
 
 class Terminal(io.StringIO):
@@ -144,11 +144,7 @@ def test_the_last_lines(outcome: Outcome, waiting: tuple[Pending, ...], words: l
 
 def test_an_apply_from_start_to_end(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    build("sriov-server", root)
-    (root / "etc/reconcile").mkdir()
-    spec = root / "etc/reconcile/host.toml"
-    spec.write_text("version = 1\n[limits]\nmemlock = 'unlimited'\n")
-    (root / "etc/group").write_text("kvm:x:104:\n")
+    spec = limited(root, root / "etc/reconcile/host.toml")
     done = run("--apply", spec, "--root", root)
     assert (done.code, done.err) == (0, "[1/1] /etc/security/limits.d/reconcile.conf\n"), done
     assert "✓ /etc/security/limits.d/reconcile.conf" in done.out

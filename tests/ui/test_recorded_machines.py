@@ -19,17 +19,14 @@ from reconciler.starter.describe import describe
 from reconciler.starter.trial import objection
 from tests.devices import listings
 from tests.devices.planning import state_of
-from tests.realworld import HOME, params
+from tests.realworld import HOME, NEEDED, params
 from tests.simulator.hosts import debian
 from tests.simulator.tree import TreeBuilder
 from tests.topology.maps import MapReader
 from tests.topology.test_realworld import in_memory
 from tests.ui.test_html import Seen, quiet
 
-pytestmark = [
-    pytest.mark.realworld,
-    pytest.mark.skipif(not HOME.is_dir(), reason=f"no recorded machines at {HOME}"),
-]
+pytestmark = NEEDED
 SCHEMA = Draft202012Validator(schema())
 
 
