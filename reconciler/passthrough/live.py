@@ -65,9 +65,9 @@ def release(
     driver = None if record.get("driver") is None else str(record["driver"])
     bound = str(record.get("bound", "vfio-pci"))
     if function is None or function.id != record.get("id"):
-        return _give_up(address, "hardware that is gone", section), None, None
+        return give_up(address, "hardware that is gone", section), None, None
     if bound not in (function.driver, function.driver_override) or bound == driver:
-        return _give_up(address, "nothing of it left", section), None, None
+        return give_up(address, "nothing of it left", section), None, None
     why = obstacle(ctx, function) if function.driver == bound else ""
     if why:
         pending = Pending(address, driver or "no driver", str(function.driver), Effective.REBOOT)
@@ -78,9 +78,12 @@ def release(
     return replace(change, steps=steps, requires=requires), None, None
 
 
-def _give_up(address: str, before: str, section: str) -> Change:
+def give_up(
+    address: str, before: str, section: str, requires: frozenset[str] = frozenset()
+) -> Change:
+    """The change that only forgets what is known of a function."""
     change = _driver(address, before, None, GONE, Claim(section, address, None))
-    return replace(change, field="record")
+    return replace(change, field="record", requires=requires)
 
 
 def _driver(

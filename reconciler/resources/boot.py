@@ -16,7 +16,9 @@ from backends.formats.cmdline import (
     join,
     matching,
     same,
+    same_name,
     tokens,
+    value_of,
 )
 from backends.formats.kernel_arg import check_arg
 from reconciler import contradictions, foreign_args, trial
@@ -74,6 +76,7 @@ class Boot:
             header=ctx.header,
             kept={k: tuple(v) for k, v in (ctx.owned.get(SECTION, "kept") or {}).items()},
         )
+        wish = replace(wish, absent=_of_others(wish, _written(state)))
         change = backend(state.loader).edit(state, wish)
         findings += [finding_of(p) for p in (*state.problems, *change.problems)]
         findings += _too_long(state, change)
@@ -84,13 +87,13 @@ class Boot:
             return replace(
                 tried,
                 findings=(*findings, *tried.findings),
-                pending=(*_pending(state, wish, change), *tried.pending),
+                pending=(*_pending(state, wish, change, absent), *tried.pending),
             )
         ended = trial.ended(ctx)
         return Result(
             changes=(*_changes(ctx, args, wish, change), *ended.changes),
             findings=(*findings, *ended.findings),
-            pending=(*_pending(state, wish, change), *_retired(ctx)),
+            pending=(*_pending(state, wish, change, absent), *_retired(ctx)),
             unchanged=() if change.needed else _unchanged(args),
         )
 
@@ -241,15 +244,28 @@ def _unwanted(words: Sequence[str], wish: BootWish) -> tuple[str, ...]:
     return tuple(dict.fromkeys(w for w in absent_in(words, wish) if not has(ours, w)))
 
 
+def _of_others(wish: BootWish, words: Sequence[str]) -> tuple[str, ...]:
+    """The patterns of what is to be absent. NAME, where an argument of that name is wanted too,
+    stands for the other values that are there."""
+    patterns: list[str] = []
+    for pattern in wish.absent:
+        named = value_of(pattern) is None and any(same_name(pattern, a) for a in wish.args)
+        others = [w for w in matching(words, pattern) if value_of(w) and not has(wish.args, w)]
+        patterns += others if named else [pattern]
+    return tuple(dict.fromkeys(patterns))
+
+
 def _written(state: BootState) -> tuple[str, ...]:
     """Every word of the next boot: of the source, and those that only entries have."""
     entries = (word for entry in state.normal() for word in entry.args)
     return tuple(dict.fromkeys((*(state.configured or ()), *entries)))
 
 
-def _pending(state: BootState, wish: BootWish, change: BootEdit) -> tuple[Pending, ...]:
+def _pending(
+    state: BootState, wish: BootWish, change: BootEdit, absent: Sequence[str]
+) -> tuple[Pending, ...]:
     missing = [a for a in wish.args if not has(state.running, a)]
-    if not (missing or _unwanted(state.running, wish)):
+    if not (missing or _unwanted(state.running, replace(wish, absent=tuple(absent)))):
         return ()
     line = join(expected(state, wish, change))
     return (Pending("kernel-args", line, join(state.running), Effective.REBOOT),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from backends.pci import PciFunction
@@ -45,7 +45,7 @@ class SriovResource:
         found, missing = vfs.fabrics(ctx)
         findings = [*missing, *_findings(ctx, found)]
         results = [_fabric(ctx, fabric) for fabric in found]
-        results.append(_releases(ctx, found))
+        results.append(_releases(ctx, found, _remade(results)))
         return Result(
             changes=tuple(c for r in results for c in r.changes),
             findings=(*findings, *(f for r in results for f in r.findings)),
@@ -76,7 +76,7 @@ def _fabric(ctx: Context, fabric: Fabric) -> Result:
         return Result(pending=(pending,) if steps else ())
     fresh = fabric.num != wanted
     count = (_count(ctx, fabric, steps),) if steps else ()
-    taken = _drivers(ctx, fabric) if fabric.for_guests and not fresh else Result()
+    taken = Result() if fresh else _drivers(ctx, fabric)
     same = Unchanged(str(physical.address), f"has {wanted} VFs", fabric.where)
     changes = (*count, *taken.changes, *_settings(ctx, fabric, fresh=fresh))
     return replace(taken, changes=changes, unchanged=() if count else (same,))
@@ -87,19 +87,20 @@ def _count(ctx: Context, fabric: Fabric, steps: tuple[Any, ...]) -> Change:
     if fabric.for_guests and fabric.num != wanted:
         driver, loaded = fabric.spec.vf_driver, ctx.state.pci_drivers
         steps += vf_steps.take_steps(vfs.addresses(fabric), driver, loaded)
-    sriov = physical.sriov
+    autoprobe = physical.sriov.autoprobe if physical.sriov else None
     known = ctx.owned.get(SECTION, str(physical.address)) or {
         "id": physical.id,
         "vfs": fabric.num,
-        "autoprobe": sriov.autoprobe if sriov else None,
+        "autoprobe": autoprobe,
     }
+    counted = fabric.num != wanted
     return Change(
         id=f"sriov:{physical.address}",
         kind="sriov",
         object=str(physical.address),
-        field="vfs" if fabric.num != wanted else "drivers_autoprobe",
-        before=fabric.num,
-        after=wanted,
+        field="vfs" if counted else "drivers_autoprobe",
+        before=fabric.num if counted else autoprobe,
+        after=wanted if counted else not fabric.for_guests,
         because=fabric.where,
         steps=steps,
         requires=frozenset({change_id(RULES)}),
@@ -112,7 +113,7 @@ def _drivers(ctx: Context, fabric: Fabric) -> Result:
     driver, changes, pending, findings = fabric.spec.vf_driver, [], [], []
     owned = ctx.owned.section(VF_DRIVERS)
     for vf in vfs.present(ctx, fabric.physical):
-        if vf.driver == driver:
+        if vf.driver == driver or not (fabric.for_guests or _misplaced(ctx, fabric, vf)):
             continue
         claim = record.claim(vf, ctx.state.pci, owned, driver)
         claim = Claim(VF_DRIVERS, claim.key, claim.value)
@@ -122,6 +123,19 @@ def _drivers(ctx: Context, fabric: Fabric) -> Result:
         pending += [later] if later else []
         findings += [finding] if finding else []
     return Result(tuple(changes), tuple(findings), tuple(pending))
+
+
+def _misplaced(ctx: Context, fabric: Fabric, vf: PciFunction) -> bool:
+    """Whether a VF for the host has to be moved to its driver. One without a driver waits for the
+    module, one of a running VM comes back by itself, and one that was taken from that driver is
+    given back."""
+    given_back = _comes_back(fabric, ctx.owned.get(VF_DRIVERS, str(vf.address)))
+    return vf.driver is not None and not given_back and not live.obstacle(ctx, vf)
+
+
+def _comes_back(fabric: Fabric, kept: dict[str, Any] | None) -> bool:
+    """Whether giving a VF back brings it to the driver that is wanted."""
+    return not fabric.for_guests and kept is not None and kept["driver"] == fabric.spec.vf_driver
 
 
 def _settings(ctx: Context, fabric: Fabric, *, fresh: bool) -> Iterator[Change]:
@@ -171,7 +185,14 @@ def _setting(
 # --- no longer in the spec ---------------------------------------------------------------------
 
 
-def _releases(ctx: Context, found: tuple[Fabric, ...]) -> Result:
+def _remade(results: Iterable[Result]) -> frozenset[str]:
+    """The physical functions whose number of VFs changes. It does so through 0: the VFs that are
+    there go, whatever driver and settings they have."""
+    changes = [c for r in results for c in r.changes]
+    return frozenset(c.object for c in changes if c.field == "vfs" and c.steps)
+
+
+def _releases(ctx: Context, found: tuple[Fabric, ...], remade: frozenset[str]) -> Result:
     """Counts go back to what they were before reconcile changed them."""
     wanted = {str(f.physical.address) for f in found}
     results = [
@@ -179,17 +200,19 @@ def _releases(ctx: Context, found: tuple[Fabric, ...]) -> Result:
         for address, kept in ctx.owned.section(SECTION).items()
         if address not in wanted
     ]
-    ours = {str(vf.address) for f in found if f.for_guests for vf in vfs.present(ctx, f.physical)}
+    remade |= _remade(results)
+    owned = ctx.owned.section(VF_DRIVERS)
+    there = {str(vf.address): f for f in found for vf in vfs.present(ctx, f.physical)}
     moves = [
-        live.release(ctx, vf, kept, frozenset({change_id(RULES)}), VF_DRIVERS)
-        for vf, kept in ctx.owned.section(VF_DRIVERS).items()
-        if vf not in ours
+        _driver_back(ctx, vf, kept, remade)
+        for vf, kept in owned.items()
+        if vf not in there or _comes_back(there[vf], kept)
     ]
     return Result(
         changes=(
             *(c for r in results for c in r.changes),
             *(change for change, _, _ in moves if change),
-            *_settings_back(ctx, found),
+            *_settings_back(ctx, found, remade),
         ),
         findings=(*(f for r in results for f in r.findings), *(f for _, _, f in moves if f)),
         pending=(*(p for r in results for p in r.pending), *(p for _, p, _ in moves if p)),
@@ -207,10 +230,28 @@ def _release(ctx: Context, address: str, kept: dict[str, Any]) -> Result:
         text = f"{address} keeps its {now} VFs until the next boot: {'; '.join(in_use)}"
         return Result(findings=(note("vfs-kept", address, text),), pending=(pending,))
     steps = vf_steps.count_steps(physical, before, autoprobe=kept["autoprobe"])
-    return Result(changes=(_back(address, now, before, steps),))
+    back = _back(address, now, before, steps)
+    if now == before:
+        values = {"before": physical.sriov.autoprobe, "after": kept["autoprobe"]}
+        back = replace(back, field="drivers_autoprobe", **values)
+    return Result(changes=(back,))
 
 
-def _settings_back(ctx: Context, found: tuple[Fabric, ...]) -> Iterator[Change]:
+def _driver_back(
+    ctx: Context, address: str, kept: dict[str, Any], remade: frozenset[str]
+) -> live.Move:
+    """The VF's driver is as before; or the VF goes, and what is known of it is forgotten."""
+    vf = ctx.state.pci.get(PciAddress.parse(address))
+    physical = str(vf.physfn) if vf else ""
+    if physical in remade:
+        after = frozenset({f"sriov:{physical}"})
+        return live.give_up(address, "a VF that goes", VF_DRIVERS, after), None, None
+    return live.release(ctx, address, kept, frozenset({change_id(RULES)}), VF_DRIVERS)
+
+
+def _settings_back(
+    ctx: Context, found: tuple[Fabric, ...], remade: frozenset[str]
+) -> Iterator[Change]:
     """Settings that the spec no longer declares, where what stood there before is known and the
     VF still exists: VFs that are made anew have none of them anyway."""
     declared = {
@@ -224,6 +265,7 @@ def _settings_back(ctx: Context, found: tuple[Fabric, ...]) -> Iterator[Change]:
             continue
         interface, index = str(kept["interface"]), int(key.rsplit("/", 1)[1])
         there = index in ctx.state.vf_settings.get(interface, {})
+        there = there and key.rsplit("/", 1)[0] not in remade
         before = {k: v for k, v in (kept["before"] or {}).items() if v is not None}
         steps: tuple[Any, ...] = ()
         if there and before:

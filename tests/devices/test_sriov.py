@@ -92,6 +92,43 @@ def test_host_drivers_keep_autoprobe(bench: Bench) -> None:
     assert "driver_override" not in bench.files()[RULES].decode()
 
 
+def test_vfs_that_took_another_driver_go_with_their_number(bench: Bench) -> None:
+    """What is known of a VF's driver is no work to do once the VF is gone."""
+    assert bench.apply(**sriov(vf_driver="iavf")).good
+    assert bench.apply(**sriov()).good
+    outcome = bench.apply()
+    assert outcome.good, outcome.errors
+    assert count(bench) == 0
+    assert bench.plan().changes == ()
+    assert bench.apply(**sriov(vf_driver="iavf")).good
+    assert bench.apply(**sriov()).good
+    outcome = bench.apply(**sriov(4, vf_driver="iavf"))
+    assert outcome.good, outcome.errors
+    assert bench.kernel.driver(vf(3)) == "iavf"
+    assert bench.plan(**sriov(4, vf_driver="iavf")).changes == ()
+
+
+def test_vfs_of_guests_go_to_a_driver_of_the_host(bench: Bench) -> None:
+    assert bench.apply(**sriov()).good
+    wanted = sriov(vf_driver="iavf")
+    (autoprobe,) = [c for c in bench.plan(**wanted).changes if c.kind == "sriov"]
+    assert (autoprobe.field, autoprobe.before, autoprobe.after) == (
+        "drivers_autoprobe",
+        False,
+        True,
+    )
+    outcome = bench.apply(**wanted)
+    assert outcome.good, outcome.errors
+    assert [bench.kernel.driver(vf(n)) for n in range(2)] == ["iavf", "iavf"]
+    assert bench.plan(**wanted).changes == ()
+    assert bench.apply(**sriov()).good
+    assert bench.kernel.driver(vf(1)) == "vfio-pci"
+    assert bench.plan(**sriov()).changes == ()
+    assert bench.apply().good
+    assert count(bench) == 0
+    assert bench.plan().changes == ()
+
+
 def test_vfs_that_are_there_already_change_their_driver_only(bench: Bench) -> None:
     bench.kernel.write(f"/sys/bus/pci/devices/{PF}/sriov_numvfs", "2")
     outcome = bench.apply(**sriov())

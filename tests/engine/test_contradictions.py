@@ -97,6 +97,14 @@ def test_an_unwanted_name_is_about_the_values_of_others(tmp_path: Path) -> None:
     assert plan.pending == ()
 
 
+def test_an_unwanted_name_leaves_nothing_to_do_where_only_the_tables_own_is_there(
+    tmp_path: Path,
+) -> None:
+    host = studio(tmp_path, "quiet isolcpus=domain,managed_irq,4-5")
+    plan = host.plan(boot={"absent_kernel_args": ["isolcpus"]}, cpu=CPU)
+    assert (plan.changes, plan.pending) == ((), ())
+
+
 def test_only_what_is_there_is_told_to_go(tmp_path: Path) -> None:
     boot = {"kernel_args": ["nosmt"], "absent_kernel_args": ["nomodeset", "quiet"]}
     plan = studio(tmp_path, "quiet splash").plan(boot=boot)
