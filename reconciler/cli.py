@@ -115,7 +115,7 @@ def console() -> NoReturn:
 
 def report(error: ReconcileError) -> None:
     """An error for people, on stderr: what is wrong, where, what to do."""
-    from reconciler.render.messages import say
+    from reconciler.messages import say
     from reconciler.render.style import clean
 
     if isinstance(error, SpecError):

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from backends.formats.cmdline import hugepage_words, name_of, normal_name, same, same_name, value_of
 from reconciler.budget.cpu_args import NAMES as CPU_ARGS
+from reconciler.context import ArgWish
 from reconciler.model import Finding, refuse
-from reconciler.resources.base import ArgWish
 
 _OWN = "boot.kernel_args"
 _SWITCHES = frozenset({"iommu", "intel_iommu", "amd_iommu"})

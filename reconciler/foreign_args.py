@@ -16,9 +16,9 @@ from backends.formats.cmdline import (
     same,
 )
 from reconciler.budget.cpu_args import NAMES as CPU_ARGS
+from reconciler.context import ArgWish
 from reconciler.contradictions import derived, is_about_iommu, switches_off
 from reconciler.model import Finding, note, refuse, warn
-from reconciler.resources.base import ArgWish
 
 # Each of these may stand there several times, and every one counts (kernel-parameters.txt).
 _REPEATED = frozenset(

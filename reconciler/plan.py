@@ -7,11 +7,11 @@ from graphlib import CycleError, TopologicalSorter
 
 from backends.steps import DefineDomain, RemoveFile, WriteFile
 from reconciler.checks import host_findings
+from reconciler.context import Context, Wishes
 from reconciler.digest import digest
 from reconciler.model import Change, Effective, Finding, Pending, Plan, Severity, closed
 from reconciler.observe import HostState
 from reconciler.resources import initramfs, resources
-from reconciler.resources.base import Context, Wishes
 from specs.record import replace
 
 _RANK = {Severity.REFUSE: 0, Severity.WARN: 1, Severity.NOTE: 2}

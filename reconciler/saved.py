@@ -14,7 +14,7 @@ def load(path: str) -> Plan | None:
     Raises PlanError where it is JSON and no plan of this version.
     """
     from backends.files import read_regular
-    from reconciler.render.plan_json import from_json
+    from reconciler.plan_json import from_json
 
     try:
         content = read_regular(path, _MAX_BYTES)

@@ -11,12 +11,12 @@ from backends.identity import observe_identity
 from backends.reader import Reader
 from backends.snapshot import SnapshotReader
 from reconciler import trust
+from reconciler.context import Context
 from reconciler.model import Finding, Plan
 from reconciler.observe import HostState, observe
 from reconciler.ownership import Owned
 from reconciler.plan import build
 from reconciler.resources import own_paths
-from reconciler.resources.base import Context
 from reconciler.source import Source
 from reconciler.tree import in_tree
 from specs.errors import ReconcileError, SpecError, SpecProblem
@@ -133,7 +133,7 @@ def _spec_of(plan: Plan, path: str) -> HostSpec:
     try:
         return HostSpec.model_validate(plan.spec_content)
     except ValueError as e:  # pydantic's errors are ValueErrors, and so is text that is no UTF-8
-        from reconciler.render.plan_json import PlanError
+        from reconciler.plan_json import PlanError
 
         hint = "make a new one: reconcile --plan SPEC --out FILE"
         raise PlanError("the spec in this plan is not valid", where=path, hint=hint) from e

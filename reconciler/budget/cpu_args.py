@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from backends.cpu import CpuState
 from backends.formats.cmdline import name_of, normal_name, value_of
 from reconciler.budget.sets import cpu_sets
-from reconciler.resources.base import ArgWish
+from reconciler.context import ArgWish
 from specs.cpu import Cpu as CpuTable
 from specs.values import CpuSet
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from backends.formats.cmdline import hugepage_words, name_of, normal_name, value_of
 from backends.memory import MemoryState
 from reconciler.budget.words import older
-from reconciler.resources.base import ArgWish
+from reconciler.context import ArgWish
 from specs.hugepages import Hugepages
 from specs.record import Record
 from specs.values import PageSize

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.checks.budget import budget_findings
+from reconciler.context import Context
 from reconciler.model import Finding, refuse
-from reconciler.resources.base import Context
 
 
 def host_findings(ctx: Context) -> Iterator[Finding]:

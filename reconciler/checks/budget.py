@@ -14,9 +14,9 @@ from reconciler.budget.page_demand import demand_findings
 from reconciler.budget.pages import targets
 from reconciler.budget.sets import cpu_sets
 from reconciler.budget.vm_checks import vm_findings
+from reconciler.context import Context
 from reconciler.model import Finding
 from reconciler.passthrough.select import select_all
-from reconciler.resources.base import Context
 
 
 def budget_findings(ctx: Context) -> Iterator[Finding]:

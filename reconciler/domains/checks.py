@@ -8,10 +8,10 @@ from backends.formats import domain_xml
 from backends.formats.domain_xml import DomainXmlError
 from backends.libvirt import DomainState, LibvirtState
 from reconciler.budget.words import older
+from reconciler.context import Context
 from reconciler.domains.changes import Target
 from reconciler.domains.record import Managed
 from reconciler.model import Change, Finding, Pending, note, refuse, warn
-from reconciler.resources.base import Context
 from specs.vm import Vm
 
 _KEEPS_TPM = (8, 9)  # libvirt's undefine can leave the state of a TPM

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from backends.formats.domain_xml import Hostdev
 from backends.pci import PciFunction
+from reconciler.context import Context
 from reconciler.domains.wanted import Function, Functions
 from reconciler.passthrough import vfs
 from reconciler.passthrough.record import SECTION, known
 from reconciler.passthrough.select import Selection, select_all
 from reconciler.passthrough.vfs import Fabric
-from reconciler.resources.base import Context
 from specs.device import Device
 from specs.values import PciAddress
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from backends.formats import domain_xml
 from backends.libvirt import DomainState
+from reconciler.context import Context
 from reconciler.domains import changes, checks
 from reconciler.domains.changes import Target
 from reconciler.domains.functions import functions
@@ -14,7 +15,6 @@ from reconciler.domains.pending import pending
 from reconciler.domains.record import Managed, records
 from reconciler.domains.wanted import Functions, given, wanted
 from reconciler.model import Change, Effective, Finding, Pending, Unchanged
-from reconciler.resources.base import Context
 from specs.record import Record
 from specs.vm import Vm
 

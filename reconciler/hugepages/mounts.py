@@ -6,10 +6,9 @@ from __future__ import annotations
 from backends.memory import MemoryState
 from backends.steps import Run, Step
 from reconciler.budget.pages import default_kib, targets
+from reconciler.context import Context, FileWish, Result, change_id
 from reconciler.model import GONE, Change, Effective, Unchanged
 from reconciler.ownership import FILES
-from reconciler.resources.base import Context, FileWish, Result
-from reconciler.resources.files import change_id
 from specs.record import replace
 from specs.values import PageSize
 

@@ -10,8 +10,8 @@ from backends.numa import NODES
 from backends.steps import Step, WriteAttribute
 from reconciler.budget.pages import Target, targets
 from reconciler.budget.words import size
+from reconciler.context import ArgWish, Context, Result
 from reconciler.model import GONE, Change, Claim, Finding, Unchanged, refuse, warn
-from reconciler.resources.base import ArgWish, Context, Result
 from specs.values import PageSize
 
 SECTION = "hugepages"

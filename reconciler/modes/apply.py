@@ -12,9 +12,9 @@ from reconciler.modes import resume
 from reconciler.modes.carry_out import carry_out, taken
 from reconciler.modes.output import agreed, plan_exit_code, refused, report, show
 from reconciler.modes.target import spec_path, to_change
+from reconciler.outcome import Outcome
 from reconciler.runs.history import interrupted
 from reconciler.runs.left import remember
-from reconciler.runs.outcome import Outcome
 from reconciler.runs.retention import forget_old_runs
 from reconciler.session import Session
 from reconciler.source import Source

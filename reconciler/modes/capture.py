@@ -7,7 +7,7 @@ import argparse
 from backends.files import save
 from backends.reader import RecordingReader
 from reconciler import capture
-from reconciler.render.messages import say
+from reconciler.messages import say
 from reconciler.source import source
 from specs.errors import ReconcileError
 

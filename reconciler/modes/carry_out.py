@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from backends import lock
 from backends.host import Host
 from backends.package_managers import none_at_work
+from reconciler.context import BOOT_GROUP
 from reconciler.model import Change, Plan
 from reconciler.observe import HostState
+from reconciler.outcome import Outcome
 from reconciler.ownership import Owned
-from reconciler.render.plan_json import to_json
+from reconciler.plan_json import to_json
 from reconciler.render.progress import watch_of
-from reconciler.resources.files import BOOT_GROUP
 from reconciler.runs.apply import Apply
 from reconciler.runs.journal import Journal
-from reconciler.runs.outcome import Outcome
 from reconciler.runs.recover import recover
 
 

@@ -11,16 +11,16 @@ from backends.bootloader.trial.arguments import running_mark
 from backends.host import Host
 from backends.identity import boot_id
 from reconciler import ownership
+from reconciler.context import BOOT_GROUP
 from reconciler.git import commit_of
+from reconciler.messages import say
 from reconciler.model import Change, Plan
 from reconciler.modes.carry_out import carry_out, taken
 from reconciler.modes.output import refused, report
 from reconciler.modes.target import to_change
-from reconciler.render.messages import say
-from reconciler.resources.files import BOOT_GROUP
+from reconciler.outcome import Outcome
 from reconciler.runs.history import runs
 from reconciler.runs.left import remember
-from reconciler.runs.outcome import Outcome
 from reconciler.session import Session
 from reconciler.source import Source
 from reconciler.trial.checks import unmet

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.model import Effective, Plan
-from reconciler.runs.outcome import Outcome
+from reconciler.outcome import Outcome
 from specs.record import replace
 
 
 def dump(data: Mapping[str, Any]) -> None:
     """One JSON document."""
-    from reconciler.render.plan_json import dumps
+    from reconciler.plan_json import dumps
 
     sys.stdout.write(dumps(data))
 
@@ -40,7 +40,7 @@ def show(plan: Plan, args: argparse.Namespace, outcome: Outcome | None = None) -
 
 
 def _json(plan: Plan, outcome: Outcome | None) -> dict[str, Any]:
-    from reconciler.render.plan_json import to_json
+    from reconciler.plan_json import to_json
     from reconciler.render.plan_words import waiting
 
     if outcome is None:

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 def _save(path: str, plan: Plan) -> None:
     from backends.files import save
     from reconciler.digest import plain
-    from reconciler.render.plan_json import dumps, to_json
+    from reconciler.plan_json import dumps, to_json
 
     content = {**to_json(plan), "observed": plain(plan.observed)}
     try:

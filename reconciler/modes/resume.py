@@ -6,8 +6,8 @@ import argparse
 
 from backends.host import Host
 from backends.identity import boot_id
+from reconciler.messages import say
 from reconciler.model import Effective
-from reconciler.render.messages import say
 from reconciler.runs.left import Left, forget, left, write
 from reconciler.session import Session
 from reconciler.source import Source

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator
 from backends.iommu import uses_kernel_dma
 from backends.pci import PciFunction
 from backends.vfio_ids import VfioIds, ids_of_arguments, takes
+from reconciler.context import Context
 from reconciler.model import Finding, refuse, warn
 from reconciler.passthrough.persist import MODPROBE
 from reconciler.passthrough.safety import leaving_arguments
-from reconciler.resources.base import Context
 from specs.values import PciAddress
 
 

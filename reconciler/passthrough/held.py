@@ -8,7 +8,7 @@ from functools import lru_cache
 from backends.iommu import MANAGED_DMA, uses_kernel_dma
 from backends.libvirt import LibvirtState
 from backends.pci import PciFunction
-from reconciler.resources.base import Context
+from reconciler.context import Context
 
 
 def held(ctx: Context, function: PciFunction) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 
 from backends.iommu import uses_kernel_dma
 from backends.pci import PciFunction
+from reconciler.context import Context
 from reconciler.model import GONE, Change, Claim, Effective, Finding, Pending, note
 from reconciler.passthrough.bind import bind_steps, release_steps
 from reconciler.passthrough.held import held
 from reconciler.passthrough.record import SECTION
 from reconciler.passthrough.safety import is_denied
-from reconciler.resources.base import Context
 from specs.record import replace
 from specs.values import PciAddress
 

@@ -13,10 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from backends.formats.udev_rule import driver_override_rule
 from backends.pci import PciFunction, PciState
+from reconciler.context import ArgWish, FileWish, Wishes
 from reconciler.passthrough.record import SECTION as SECTION
 from reconciler.passthrough.record import claim
 from reconciler.passthrough.select import Selection
-from reconciler.resources.base import ArgWish, FileWish, Wishes
 from specs.values import PciAddress
 
 Records = Mapping[str, Mapping[str, str | None]]

@@ -10,10 +10,10 @@ from backends.needs import Needs
 from backends.pci import PciFunction, PciState
 from backends.pci_classes import class_name
 from reconciler.budget.words import older
+from reconciler.context import Context
 from reconciler.model import Finding, refuse, warn
 from reconciler.observe import HostState
 from reconciler.passthrough.select import Selection
-from reconciler.resources.base import Context
 from specs.values import PciAddress
 
 # vfio_pci_dev_in_denylist of drivers/vfio/pci/vfio_pci.c: Intel QAT (19e2, 19e3, 37c8, 37c9, 0435,

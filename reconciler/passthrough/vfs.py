@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from backends.iommu import uses_kernel_dma
 from backends.pci import PciFunction, vf_addresses
+from reconciler.context import Context
 from reconciler.model import Finding, refuse, warn
 from reconciler.passthrough import record
 from reconciler.passthrough.held import held
 from reconciler.passthrough.safety import blockers, function_uses
 from reconciler.passthrough.select import find
-from reconciler.resources.base import Context
 from specs.record import Record
 from specs.sriov import Sriov
 from specs.values import PciAddress

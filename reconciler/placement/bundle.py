@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from backends.bootloader.in_place import same_but_header
 from backends.bootloader.state import OwnedFile
 from backends.steps import RemoveFile, Step, WriteFile
+from reconciler.context import Context, Result
 from reconciler.model import Change, Claim, Unchanged
 from reconciler.ownership import digest, file_claim
-from reconciler.resources.base import Context, Result
 from specs.record import Record, replace
 
 SECTION = "placement-files"

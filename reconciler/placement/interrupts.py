@@ -10,8 +10,8 @@ from backends.steps import Step, WriteAttribute
 from reconciler.budget.cpu_args import meaning
 from reconciler.budget.sets import cpu_sets
 from reconciler.budget.words import older
+from reconciler.context import Context, Result
 from reconciler.model import GONE, Change, Claim, Finding, Unchanged, note
-from reconciler.resources.base import Context, Result
 from specs.values import CpuSet
 
 ID = "affinity:interrupts"

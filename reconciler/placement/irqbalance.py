@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from backends.steps import Run
 from reconciler.budget.sets import cpu_sets
+from reconciler.context import Context, Result
 from reconciler.model import GONE, Change
 from reconciler.placement.bundle import Bundle, planned
-from reconciler.resources.base import Context, Result
 from specs.values import CpuSet
 
 _ENVIRONMENT = "/etc/reconcile/irqbalance.env"

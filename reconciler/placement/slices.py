@@ -6,9 +6,9 @@ from backends.steps import Run, Step, WriteAttribute
 from backends.systemd import CGROUPS, HOST_UNITS
 from reconciler.budget.placement_checks import DROP_IN
 from reconciler.budget.sets import cpu_sets
+from reconciler.context import Context, Result
 from reconciler.model import GONE, Change
 from reconciler.placement.bundle import Bundle, planned
-from reconciler.resources.base import Context, Result
 from specs.values import CpuSet
 
 _FILES = {unit: f"/etc/systemd/system/{unit}.d/{DROP_IN}" for unit in HOST_UNITS}

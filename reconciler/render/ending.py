@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from reconciler.budget.words import count
 from reconciler.model import Effective, Plan
+from reconciler.outcome import Outcome
 from reconciler.render.plan_words import CONFIRM, closing, in_trial, listed
-from reconciler.runs.outcome import Outcome
 
 
 def ending(plan: Plan, outcome: Outcome, *, verbose: bool = False) -> Iterator[str]:

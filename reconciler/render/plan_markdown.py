@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.budget.words import count
 from reconciler.model import Change, Finding, Pending, Plan, Severity
+from reconciler.outcome import Outcome
 from reconciler.render import plan_words as words
 from reconciler.render.diff import diff
 from reconciler.render.markdown import cell, code
 from reconciler.render.style import Style
-from reconciler.runs.outcome import Outcome
 
 _SIGNS = {Severity.REFUSE: "⛔", Severity.WARN: "⚠️", Severity.NOTE: "ℹ️"}
 _RESULTS = {"done": "✅", "failed": "❌", "skipped": "⏭️"}

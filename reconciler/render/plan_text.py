@@ -6,12 +6,12 @@ import msgspec
 
 from reconciler.budget.words import count
 from reconciler.model import Change, Finding, Pending, Plan, Severity
+from reconciler.outcome import Outcome
 from reconciler.render import plan_words as words
 from reconciler.render.diff import diff
 from reconciler.render.ending import ending
 from reconciler.render.style import Style, clean
 from reconciler.render.wrap import WIDTH, wrap
-from reconciler.runs.outcome import Outcome
 
 _SIGNS = {
     Severity.REFUSE: ("✗", "red"),

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from backends.formats.cmdline import join, tokens
 from reconciler.budget.words import count
 from reconciler.model import GONE, Change, Effective, Finding, Pending, Plan, Severity
+from reconciler.plan_json import summary
 from reconciler.render.diff import domain_key
 from reconciler.render.names import short_name
-from reconciler.render.plan_json import summary
 
 _CHAPTERS = (
     ("Boot", {"kernel-args", "bootloader", "initramfs", "file"}),

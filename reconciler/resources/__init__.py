@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from functools import lru_cache
 
-from reconciler.resources.base import Resource
+from reconciler.context import Resource
 
 
 @lru_cache(maxsize=1)

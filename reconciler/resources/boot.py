@@ -23,6 +23,7 @@ from backends.formats.cmdline import (
 from backends.formats.kernel_arg import check_arg
 from reconciler import contradictions, foreign_args, trial
 from reconciler.boot_files import claim_of, steps_of
+from reconciler.context import BOOT_GROUP, ArgWish, Context, Result, Wishes
 from reconciler.model import (
     GONE,
     Change,
@@ -35,8 +36,6 @@ from reconciler.model import (
     refuse,
 )
 from reconciler.ownership import BOOT_FILES
-from reconciler.resources.base import ArgWish, Context, Result, Wishes
-from reconciler.resources.files import BOOT_GROUP
 from specs.record import replace
 
 SECTION = "kernel-args"

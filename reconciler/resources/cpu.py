@@ -10,9 +10,9 @@ from reconciler.budget.cpu_checks import cpu_findings
 from reconciler.budget.placement_checks import irqbalance_findings, slice_findings
 from reconciler.budget.sets import cpu_sets
 from reconciler.budget.tuned_checks import tuned_findings
+from reconciler.context import ArgWish, Context, Result, Wishes
 from reconciler.model import Finding, refuse, warn
 from reconciler.placement import interrupts, irqbalance, slices
-from reconciler.resources.base import ArgWish, Context, Result, Wishes
 from specs.values import CpuSet
 
 

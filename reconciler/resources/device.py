@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct, field
 
 from backends.pci import PciFunction
+from reconciler.context import Context, Result, Wishes, change_id
 from reconciler.model import Change, Finding, Pending, Unchanged
 from reconciler.passthrough import foreign_ids, framebuffer, live, persist, record, safety
 from reconciler.passthrough.persist import SECTION
 from reconciler.passthrough.select import Selection, select_all
-from reconciler.resources.base import Context, Result, Wishes
-from reconciler.resources.files import change_id
 
 
 class Devices:

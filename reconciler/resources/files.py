@@ -5,11 +5,9 @@ from __future__ import annotations
 from backends.bootloader.in_place import same_but_header
 from backends.bootloader.state import OwnedFile
 from backends.steps import RemoveFile, Step, WriteFile
+from reconciler.context import BOOT_GROUP, Context, FileWish, Result, Wishes, change_id
 from reconciler.model import GONE, Change, Claim, Effective, Unchanged
 from reconciler.ownership import FILES, digest, file_claim
-from reconciler.resources.base import Context, FileWish, Result, Wishes
-
-BOOT_GROUP = "boot"
 
 
 class Files:
@@ -39,11 +37,6 @@ class Files:
 
 
 RESOURCE = Files()
-
-
-def change_id(path: str) -> str:
-    """The id of the change that writes a file of ours."""
-    return f"file:{path}"
 
 
 def _write(ctx: Context, wish: FileWish) -> Change | None:

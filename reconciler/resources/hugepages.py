@@ -5,9 +5,9 @@ from __future__ import annotations
 from reconciler.budget.memory_checks import memory_findings
 from reconciler.budget.pages import Target, boot_targets, hugepage_args, targets
 from reconciler.budget.placement_checks import writer_findings
+from reconciler.context import ArgWish, Context, FileWish, Result, Wishes
 from reconciler.hugepages import mounts, pools
 from reconciler.model import Effective
-from reconciler.resources.base import ArgWish, Context, FileWish, Result, Wishes
 from reconciler.resources.cpu import configured
 from specs.values import PageSize
 

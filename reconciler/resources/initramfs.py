@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from backends.bootloader.room import HINT
 from backends.initramfs import UNKNOWN, generator, own_paths
 from backends.initramfs.state import Contents
+from reconciler.context import BOOT_GROUP, Context, FileWish, Result, Wishes
 from reconciler.model import Change, Claim, Effective, Finding, refuse, warn
-from reconciler.resources.base import Context, FileWish, Result, Wishes
-from reconciler.resources.files import BOOT_GROUP
 from reconciler.resources.files import RESOURCE as FILES
 
 SECTION = "initramfs"

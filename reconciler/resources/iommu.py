@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backends.formats.cmdline import matching
-from reconciler.resources.base import ArgWish, Context, Result, Wishes
+from reconciler.context import ArgWish, Context, Result, Wishes
 
 
 class Iommu:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reconciler.context import Context, FileWish, Result, Wishes
 from reconciler.model import Effective, note, warn
-from reconciler.resources.base import Context, FileWish, Result, Wishes
 
 PATH = "/etc/security/limits.d/reconcile.conf"
 _GROUP = "kvm"

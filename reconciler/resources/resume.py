@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from backends import resume_unit
+from reconciler.context import Context, FileWish, Result, Wishes
 from reconciler.model import warn
-from reconciler.resources.base import Context, FileWish, Result, Wishes
 
 
 class Resume:

@@ -7,12 +7,11 @@ from typing import Any
 
 from backends.pci import PciFunction
 from backends.steps import Run
+from reconciler.context import Context, FileWish, Result, Wishes, change_id
 from reconciler.model import GONE, Change, Claim, Effective, Finding, Pending, Unchanged, note
 from reconciler.passthrough import live, record, safety, vf_steps, vfs
 from reconciler.passthrough.vfs import Fabric
-from reconciler.resources.base import Context, FileWish, Result, Wishes
 from reconciler.resources.device import selected
-from reconciler.resources.files import change_id
 from specs.record import replace
 from specs.sriov import VirtualFunction
 from specs.values import PciAddress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.resources.base import Context, Result, Wishes
+from reconciler.context import Context, Result, Wishes
 
 if TYPE_CHECKING:
     from reconciler.domains.plan import Outcome

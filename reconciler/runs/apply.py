@@ -12,9 +12,9 @@ from backends.host import Host
 from backends.inverse import in_order, inverse
 from backends.steps import Run, Step
 from reconciler.model import Change, Claim, Finding, Plan
+from reconciler.outcome import Outcome
 from reconciler.ownership import Owned
 from reconciler.runs.journal import Journal, JournalError
-from reconciler.runs.outcome import Outcome
 from specs.errors import ReconcileError
 from specs.record import replace
 

@@ -15,11 +15,11 @@ from backends.steps import (
     WriteAttribute,
     WriteFile,
 )
+from reconciler.context import Context
 from reconciler.model import Finding, refuse
 from reconciler.observe import HostState
 from reconciler.ownership import Owned, digest
 from reconciler.passthrough.live import obstacle
-from reconciler.resources.base import Context
 from reconciler.runs.history import RunRecord, undo_of
 from reconciler.runs.journal import digest_of, file_facts, left_by
 from specs.spec import HostSpec

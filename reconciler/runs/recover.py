@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from backends import files
 from backends.host import Host
 from backends.steps import RemoveFile, RenameFile, Step, WriteFile
+from reconciler.messages import say
 from reconciler.ownership import PATH, read
-from reconciler.render.messages import say
-from reconciler.render.plan_json import from_json
+from reconciler.plan_json import from_json
 from reconciler.runs.history import RUNS, RunRecord, interrupted
 from reconciler.runs.journal import Journal
 

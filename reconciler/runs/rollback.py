@@ -24,7 +24,7 @@ from reconciler.model import Change, Claim, Effective, Pending, Plan
 from reconciler.observe import HostState
 from reconciler.ownership import Owned
 from reconciler.plan import iommu_word
-from reconciler.render.plan_json import from_json
+from reconciler.plan_json import from_json
 from reconciler.runs.conflicts import conflicts, in_use
 from reconciler.runs.history import RUNS, RunRecord, runs
 from reconciler.runs.journal import file_facts

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import tomli
 from pydantic import ValidationError
 
+from reconciler.context import Context
 from reconciler.model import Plan
 from reconciler.observe import HostState
 from reconciler.plan import build
 from reconciler.render.plan_words import listed
-from reconciler.resources.base import Context
 from specs.spec import HostSpec
 
 

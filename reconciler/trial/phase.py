@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from backends.bootloader.trial.arguments import running_mark
-from reconciler.resources.base import Context
+from reconciler.context import Context
 from reconciler.trial.record import armed
 
 

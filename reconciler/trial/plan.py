@@ -18,6 +18,7 @@ from backends.bootloader.wishes import retired, spelled
 from backends.formats.cmdline import MAX_BYTES, excess_bytes, join
 from backends.steps import Step
 from reconciler.boot_files import claim_of, steps_of
+from reconciler.context import BOOT_GROUP, Context, Result
 from reconciler.digest import digest
 from reconciler.model import (
     GONE,
@@ -32,8 +33,6 @@ from reconciler.model import (
     warn,
 )
 from reconciler.observe import HostState
-from reconciler.resources.base import Context, Result
-from reconciler.resources.files import BOOT_GROUP
 from reconciler.trial.phase import Phase, phase
 from reconciler.trial.record import FILES, Armed, armed, claim
 

@@ -16,7 +16,7 @@ from backends.expect import problem
 from backends.files import Marks
 from backends.host import StepError
 from backends.steps import Expect, Ran, Run
-from reconciler.runs.outcome import Outcome
+from reconciler.outcome import Outcome
 from tests.bootloader.hosts import ARGS, HOSTS, LoaderHost
 from tests.simulator.host import Bench, SimHost
 from tests.simulator.tree import TreeBuilder

@@ -10,10 +10,10 @@ from backends.bootloader import Bootloader, backend
 from backends.bootloader.state import BootWish
 from backends.initramfs import observe_initramfs
 from backends.reader import FileStat, TreeReader
+from reconciler.context import ArgWish, Context, Wishes
 from reconciler.observe import observe
 from reconciler.ownership import Owned
 from reconciler.resources import own_paths
-from reconciler.resources.base import ArgWish, Context, Wishes
 from reconciler.resources.boot import RESOURCE
 from specs.spec import HostSpec
 from tests.simulator import esp, grub2, hosts

@@ -6,12 +6,12 @@ import re
 from typing import Any
 
 from backends.reader import Reader
+from reconciler.context import Context
 from reconciler.model import Change, Finding, Plan, Severity
 from reconciler.observe import HostState, observe
 from reconciler.ownership import Owned
 from reconciler.plan import build
 from reconciler.resources import own_paths
-from reconciler.resources.base import Context
 from specs.spec import HostSpec
 from tests.simulator.hosts import debian
 from tests.simulator.tree import TreeBuilder

@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
+from reconciler.context import Context, Wishes
 from reconciler.observe import HostState
 from reconciler.ownership import Owned
-from reconciler.resources.base import Context, Wishes
 from reconciler.resources.device import RESOURCE
 from specs.spec import HostSpec
 from tests.devices.planning import device, host, state_of

@@ -8,12 +8,12 @@ from backends.libvirt import LibvirtState
 from backends.libvirt.state import DomainState
 from reconciler.model import Plan
 from reconciler.observe import HostState
+from reconciler.outcome import Outcome
 from reconciler.ownership import read
-from reconciler.render.plan_json import to_json
+from reconciler.plan_json import to_json
 from reconciler.runs import rollback
 from reconciler.runs.apply import Apply
 from reconciler.runs.journal import Journal
-from reconciler.runs.outcome import Outcome
 from specs.record import replace
 from tests.devices.planning import device, host, state_of
 from tests.simulator.host import Bench

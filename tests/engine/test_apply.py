@@ -14,12 +14,12 @@ from backends.host import Host
 from backends.runner import Place, here
 from backends.steps import RemoveFile, Run, WriteFile
 from reconciler.model import Change, Claim, Plan, refuse
+from reconciler.outcome import Outcome
 from reconciler.ownership import Owned, read
-from reconciler.render.plan_json import from_json, to_json
+from reconciler.plan_json import from_json, to_json
 from reconciler.runs.apply import Apply
 from reconciler.runs.history import interrupted, runs
 from reconciler.runs.journal import Journal
-from reconciler.runs.outcome import Outcome
 from reconciler.runs.recover import recover
 from specs.record import replace
 from tests.engine.changes import EMPTY, change

@@ -13,13 +13,13 @@ from backends.host import Host
 from backends.steps import RemoveFile, WriteAttribute, WriteFile
 from reconciler.model import Change, Claim, Plan
 from reconciler.observe import observe
+from reconciler.outcome import Outcome
 from reconciler.ownership import Owned, read
-from reconciler.render.plan_json import to_json
+from reconciler.plan_json import to_json
 from reconciler.runs import rollback
 from reconciler.runs.apply import Apply
 from reconciler.runs.history import RunRecord, interrupted, runs
 from reconciler.runs.journal import Journal
-from reconciler.runs.outcome import Outcome
 from specs.errors import ReconcileError, UsageError
 from specs.record import replace
 from tests.engine.changes import EMPTY, change

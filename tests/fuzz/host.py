@@ -10,9 +10,9 @@ from typing import Any
 from backends.reader import CaptureError, CaptureReader
 from reconciler.inspection import inspect
 from reconciler.observe import observe
+from reconciler.plan_json import dumps, to_json
 from reconciler.render import inspect_markdown, inspect_text, plan_markdown, plan_text
 from reconciler.render.html import inspect_page
-from reconciler.render.plan_json import dumps, to_json
 from reconciler.render.style import Style
 from reconciler.resources import own_paths
 from reconciler.session import Session

@@ -14,8 +14,8 @@ from reconciler import capture, ownership
 from reconciler.model import Change, Claim, Plan
 from reconciler.observe import observe
 from reconciler.ownership import Owned
+from reconciler.plan_json import dumps, from_json, to_json
 from reconciler.render import history_text
-from reconciler.render.plan_json import dumps, from_json, to_json
 from reconciler.runs.conflicts import conflicts
 from reconciler.runs.history import RunRecord, events
 from reconciler.runs.journal import Journal

@@ -8,7 +8,7 @@ import pytest
 
 from backends.host import Host
 from reconciler.model import Change
-from reconciler.render.plan_json import to_json
+from reconciler.plan_json import to_json
 from reconciler.runs.apply import Apply
 from reconciler.runs.history import runs
 from reconciler.runs.journal import Journal

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from backends.steps import RemoveFile, Run, Step, WriteAttribute, WriteFile
+from reconciler.context import Context, FileWish, Resource, Result, Wishes
 from reconciler.model import Change, Finding
 from reconciler.observe import observe
 from reconciler.ownership import Owned
 from reconciler.resources import own_paths
-from reconciler.resources.base import Context, FileWish, Resource, Result, Wishes
 from specs.spec import HostSpec
 from tests.topology.maps import MapReader, machine
 

@@ -9,9 +9,9 @@ import pytest
 
 from backends.bootloader.state import BootEntry
 from backends.steps import RemoveFile, Run, Step, WriteAttribute, WriteFile
+from reconciler.context import Wishes
 from reconciler.model import Claim
 from reconciler.placement import interrupts, irqbalance, slices
-from reconciler.resources.base import Wishes
 from reconciler.resources.cpu import RESOURCE
 from specs.record import replace
 from specs.values import CpuSet

@@ -13,11 +13,11 @@ import pytest
 from backends.host import Host
 from backends.irq import IRQS, IrqState, observe_irqs
 from backends.memory import observe_memory
+from reconciler.context import Context
 from reconciler.observe import observe
 from reconciler.ownership import Owned
 from reconciler.placement import interrupts
 from reconciler.resources import own_paths
-from reconciler.resources.base import Context
 from reconciler.resources.hugepages import RESOURCE, TMPFILES
 from specs.spec import HostSpec
 from tests.cli import run

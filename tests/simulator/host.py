@@ -12,10 +12,10 @@ from backends.host import Host, StepError
 from backends.reader import Done, Reader, TreeReader
 from backends.steps import Run
 from reconciler.model import Plan
-from reconciler.render.plan_json import to_json
+from reconciler.outcome import Outcome
+from reconciler.plan_json import to_json
 from reconciler.runs.apply import Apply
 from reconciler.runs.journal import Journal
-from reconciler.runs.outcome import Outcome
 from reconciler.session import Session
 from reconciler.source import Source
 from specs.spec import HostSpec

@@ -20,7 +20,7 @@ from backends.steps import (
     WriteFile,
 )
 from reconciler.model import Change, Effective, Plan
-from reconciler.render.plan_json import to_json
+from reconciler.plan_json import to_json
 from tests.cli import run
 from tests.ui.managed import limited
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from backends.steps import RemoveFile, Step, WriteAttribute, WriteFile
 from reconciler.model import Change, Effective, Pending, Plan, Unchanged, note, refuse, warn
+from reconciler.outcome import Outcome
 from reconciler.render.plan_text import text
 from reconciler.render.style import Style
 from reconciler.render.wrap import wrap
-from reconciler.runs.outcome import Outcome
 from specs.record import replace
 from tests.cli import run
 from tests.simulator.examples import NAMES

@@ -11,9 +11,9 @@ from backends.host import Host, StepError
 from backends.steps import Run
 from backends.watch import Watch
 from reconciler.model import Change, Effective, Pending, Plan
+from reconciler.outcome import Outcome
 from reconciler.render.ending import ending
 from reconciler.render.progress import Lines, Live, watch_of
-from reconciler.runs.outcome import Outcome
 from tests.cli import run
 from tests.ui.managed import limited
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from specs.spec import HostSpec
 
 
+BOOT_GROUP = "boot"  # of the changes that the next boot sees all of, or none
+
+
 class ArgWish(Record):
     """A kernel argument that something needs, and the spec path that asks for it.
 
@@ -38,6 +41,11 @@ class FileWish(Record):
     in_initramfs: bool = False
     effective: Effective = Effective.REBOOT
     claims: tuple[Claim, ...] = ()
+
+
+def change_id(path: str) -> str:
+    """The id of the change that writes a file of ours."""
+    return f"file:{path}"
 
 
 class Wishes(Record):
@@ -88,7 +96,7 @@ class Context(Record):
 
 
 class Resource(Protocol):
-    """One kind of thing on a host. A module in this folder offers one as ``RESOURCE``.
+    """One kind of thing on a host. A module of reconciler.resources offers one as ``RESOURCE``.
 
     ``own_paths`` are the files that it may create: observation reads them.
     """

@@ -10,7 +10,7 @@ from backends.formats import json_text
 from backends.steps import step_from_json
 from reconciler import __version__
 from reconciler.model import Change, Claim, Effective, Finding, Pending, Plan, Severity
-from reconciler.runs.outcome import Outcome, result_fields
+from reconciler.outcome import Outcome, result_fields
 from specs.errors import ReconcileError
 
 FORMAT_VERSION = 1
