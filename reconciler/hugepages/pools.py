@@ -11,10 +11,12 @@ from backends.steps import Step, WriteAttribute
 from reconciler.budget.pages import Target, targets
 from reconciler.budget.words import size
 from reconciler.context import ArgWish, Context, Result
+from reconciler.hugepages.regrouped import SECTION, name, parse, recounted, regrouped
 from reconciler.model import GONE, Change, Claim, Finding, Unchanged, refuse, warn
+from reconciler.ownership import Owned
+from specs.record import replace
 from specs.values import PageSize
 
-SECTION = "hugepages"
 _COMPACT = "/proc/sys/vm/compact_memory"
 _STRIDES = 4
 _PATIENCE = 600.0  # seconds: terabytes are compacted and zeroed inside one write
@@ -23,6 +25,10 @@ _PATIENCE = 600.0  # seconds: terabytes are compacted and zeroed inside one writ
 def plan(ctx: Context, at_start: Sequence[Target], args: Sequence[ArgWish]) -> Result:
     """Every declared pool that this kernel has, then those that are given back."""
     wanted = [t for t in targets(ctx.spec.hugepages) if _pool(ctx, t) is not None]
+    before = ctx.owned.section(SECTION)
+    records = regrouped(before, wanted, ctx.state.memory)
+    ctx = replace(ctx, owned=Owned({**ctx.owned.sections, SECTION: records}))
+    counted = [c for t in wanted if (c := recounted(t.size, before, records, t.where))]
     changes, findings, same_as_wanted = [], [], []
     for target in wanted:
         pool = _pool(ctx, target)
@@ -42,6 +48,8 @@ def plan(ctx: Context, at_start: Sequence[Target], args: Sequence[ArgWish]) -> R
     ]
     changes += [c for c, _ in back if c is not None]
     findings += [f for _, f in back if f is not None]
+    first = {change.id: change for change in counted}
+    changes = [*first.values(), *(replace(c, requires=frozenset(first)) for c in changes)]
     return Result(tuple(changes), tuple(findings), unchanged=tuple(same_as_wanted))
 
 
@@ -50,11 +58,7 @@ def _pool(ctx: Context, target: Target) -> Pool | None:
 
 
 def _key(target: Target) -> str:
-    return _name(target.size, target.node)
-
-
-def _name(page: PageSize, node: int | None) -> str:
-    return str(page) if node is None else f"{page}@{node}"
+    return name(target.size, target.node)
 
 
 def path(page: PageSize, node: int | None) -> str:
@@ -182,8 +186,7 @@ def _steps(attribute: str, now: int, wanted: int) -> tuple[Step, ...]:
 
 def _give_back(ctx: Context, key: str) -> tuple[Change | None, Finding | None]:
     """A pool that reconcile had resized goes back to what it was."""
-    name, _, at = key.partition("@")
-    page, node = PageSize.parse(name), int(at) if at else None
+    page, node = parse(key)
     pool, count = ctx.state.memory.pool(page.kib, node), ctx.owned.get(SECTION, key)["before"]
     if pool is not None and (used := _used(ctx, key, pool)) > count:
         return None, _in_use("hugepages", page, count, used)

@@ -137,7 +137,7 @@ class _Page(msgspec.Struct):
 
     def _difference(self, change: Change) -> list[str]:
         name = words.field(change)
-        if not change.steps:
+        if not change.steps and change.after is None:
             kept = "" if change.before is None else f": {words.value(change.before)}"
             return self.wrapped(f"forgotten{kept}", "      ")
         both = f"{words.value(change.before)} → {words.value(change.after)}"

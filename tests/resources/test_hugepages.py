@@ -76,6 +76,47 @@ def test_applied_once_kept_and_given_back() -> None:
     assert host.owned.sections == {}
 
 
+def spread(files: dict[str, str], step: Step) -> None:
+    """The pool of the host and those of its two nodes are the same pages."""
+    kernel(files, step)
+    if not isinstance(step, WriteAttribute) or "hugepages-2048kB" not in step.path:
+        return
+    nodes = [NODE.format(n) for n in range(2)]
+    if step.path == TOTAL:
+        for number, path in enumerate(nodes):
+            files[path] = f"{(int(step.value) + 1 - number) // 2}\n"
+    files[TOTAL] = f"{sum(int(files[path]) for path in nodes)}\n"
+    for path in (*nodes, TOTAL):
+        files[path.replace("nr_", "free_")] = files[path]
+
+
+NODE = "/sys/devices/system/node/node{}/hugepages/hugepages-2048kB/nr_hugepages"
+
+
+def test_a_size_counted_per_node_and_then_for_the_whole_host_is_the_same_pages() -> None:
+    host = bench(dict.fromkeys(_both(NODE.format(0)), "8\n"), spread)
+    host.files |= dict.fromkeys(_both(TOTAL), "8\n")
+    by_node, whole = (
+        pages({"size": "2M", "count": 64, "node": 1}),
+        pages({"size": "2M", "count": 32}),
+    )
+    host.apply(**by_node)
+    assert host.files[TOTAL] == "72\n"
+    host.apply(**whole)
+    assert host.files[TOTAL] == "32\n"
+    assert host.plan(**whole).changes == ()
+    host.apply(**by_node)
+    assert [host.files[NODE.format(n)] for n in range(2)] == ["4\n", "64\n"]
+    assert host.plan(**by_node).changes == ()
+    host.apply()
+    assert host.files[TOTAL] == "8\n"
+    assert host.owned.sections == {}
+
+
+def _both(path: str) -> tuple[str, str]:
+    return path, path.replace("nr_", "free_")
+
+
 def test_in_a_tree_of_plain_files_no_counter_follows_and_nothing_is_in_use() -> None:
     """Pages that we have added are not taken for used ones, those that were used before are."""
     host = bench({TOTAL: "8\n", POOL.format(2048) + "free_hugepages": "6\n"}, react=_nothing)
