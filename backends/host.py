@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backends import files
 from backends.reader import Done, NeedsRoot, Reader, TimedOut, TreeReader
@@ -296,32 +296,9 @@ def _spawn(
     import sh
 
     heard = Heard(watch) if watch is not None else None
-
-    env = {"PATH": place.path, "LC_ALL": "C.UTF-8", "HOME": "/root", "TERM": "dumb"}
     with contextlib.ExitStack() as stack:
-        # sh resolves a path on this machine; inside a chroot the name is looked up after entering.
-        program = sh.Command(path if place.enter is None else _any_program())
-        start = partial(
-            program,
-            *argv[1:],
-            _env=env if place.enter else {**os.environ, **env},
-            _in=stdin if stdin is not None else stack.enter_context(open(os.devnull)),
-            _cwd="/",
-            _tty_out=False,
-            _tty_in=False,
-            _encoding="utf-8",
-            _decode_errors="surrogateescape",
-            _ok_code=list(range(256)),
-            _truncate_exc=False,
-            _return_cmd=True,
-            _new_session=True,
-            _bg=True,
-            _bg_exc=False,
-            _pass_fds=set(handed_on),
-            _preexec_fn=None if place.enter is None else _into(place, path, argv, env),
-            _out=heard.out if heard is not None else None,
-            _err=heard.err if heard is not None else None,
-        )
+        given = stdin if stdin is not None else stack.enter_context(open(os.devnull))
+        start = _ready(path, argv, place, heard, _in=given, _pass_fds=set(handed_on))
         try:
             command = start()
             ended = _wait(command, timeout, watch)
@@ -339,6 +316,37 @@ def _spawn(
         return Done(argv, int(command.exit_code), *heard.texts)
     out, err = (s.decode("utf-8", "surrogateescape") for s in (command.stdout, command.stderr))
     return Done(argv, int(command.exit_code), out, err)
+
+
+def _ready(
+    path: str, argv: tuple[str, ...], place: Place, heard: Heard | None, **more: Any
+) -> Callable[[], sh.RunningCommand]:
+    """What starts the program in the background, whatever its exit status will be."""
+    import sh
+
+    env = {"PATH": place.path, "LC_ALL": "C.UTF-8", "HOME": "/root", "TERM": "dumb"}
+    # sh resolves a path on this machine; inside a chroot the name is looked up after entering.
+    program = sh.Command(path if place.enter is None else _any_program())
+    return partial(
+        program,
+        *argv[1:],
+        _env=env if place.enter else {**os.environ, **env},
+        _cwd="/",
+        _tty_out=False,
+        _tty_in=False,
+        _encoding="utf-8",
+        _decode_errors="surrogateescape",
+        _ok_code=list(range(256)),
+        _truncate_exc=False,
+        _return_cmd=True,
+        _new_session=True,
+        _bg=True,
+        _bg_exc=False,
+        _preexec_fn=None if place.enter is None else _into(place, path, argv, env),
+        _out=heard.out if heard is not None else None,
+        _err=heard.err if heard is not None else None,
+        **more,
+    )
 
 
 def _shown(argv: Sequence[str]) -> str:

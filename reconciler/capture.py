@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from backends.pci_ids import PLACES, NameTable
-from backends.reader import CaptureError, CaptureReader, RecordingReader
+from backends.reader import CaptureError
+from backends.recorded import CaptureReader, RecordingReader
 from reconciler import __version__
 from reconciler.observe import observe
 from reconciler.resources import own_paths

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from backends.files import save
-from backends.reader import RecordingReader
+from backends.recorded import RecordingReader
 from reconciler import capture
 from reconciler.messages import say
 from reconciler.source import source

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.reader import CaptureError, CaptureReader, Reader, RecordingReader, TreeReader
+from backends.reader import CaptureError, Reader, TreeReader
+from backends.recorded import CaptureReader, RecordingReader
 
 
 @pytest.fixture

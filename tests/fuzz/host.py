@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backends.reader import CaptureError, CaptureReader
+from backends.reader import CaptureError
+from backends.recorded import CaptureReader
 from reconciler.inspection import inspect
 from reconciler.observe import observe
 from reconciler.plan_json import dumps, to_json

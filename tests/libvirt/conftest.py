@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.libvirt.bench import Bench
 from tests.libvirt.daemon import Daemon, missing, start
+from tests.simulator.hosts import build
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +31,10 @@ def daemon(libvirtd: Daemon) -> Daemon:
     libvirtd.clear()
     libvirtd.calls.clear()
     return libvirtd
+
+
+@pytest.fixture
+def bench(daemon: Daemon, tmp_path: Path) -> Bench:
+    """No domain yet."""
+    build("sriov-server", tmp_path / "root")
+    return Bench(daemon, tmp_path)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli import Ran
+from tests.libvirt.bench import GPU, VM, Bench
 from tests.libvirt.daemon import Daemon
-from tests.libvirt.test_vms import GPU, VM, Bench
 from tests.simulator.hosts import build
 
 pytestmark = pytest.mark.libvirt

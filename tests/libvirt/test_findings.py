@@ -11,8 +11,8 @@ import pytest
 from backends.libvirt import LibvirtState
 from reconciler.domains.checks import host_findings
 from tests.cli import run
+from tests.libvirt.bench import GPU, Bench
 from tests.libvirt.daemon import Daemon
-from tests.libvirt.test_vms import GPU, Bench
 from tests.simulator.hosts import build
 
 ISOLATED = '[cpu]\nisolated = "2-3,14-15"\nreserved = "0-1,12-13"\n'

@@ -14,7 +14,8 @@ import pytest
 
 from backends.host import Host
 from backends.libvirt import LibvirtState, observe_libvirt
-from backends.reader import CaptureReader, RecordingReader, TreeReader
+from backends.reader import TreeReader
+from backends.recorded import CaptureReader, RecordingReader
 from reconciler.domains.checks import unavailable
 from specs.record import replace
 from tests.libvirt.daemon import Daemon, minimal

@@ -3,92 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.cli import Ran, run
-from tests.libvirt.daemon import Daemon, minimal
-from tests.simulator.hosts import build
+from tests.cli import run
+from tests.libvirt.bench import GPU, VM, Bench
+from tests.libvirt.daemon import minimal
 
 pytestmark = pytest.mark.libvirt
 
-GPU = """[[device]]
-name = "gpu"
-address = "0000:3b:00.1"
-id = "8086:1572"
-bind = "vm"
-"""
-VM = """[[vm]]
-name = "win11"
-devices = ["gpu"]
-autostart = true
-vcpu = 4
-[vm.cputune]
-vcpupin = ["2", "14", "3", "15"]
-emulatorpin = "0-1"
-iothreadpin = ["0-1"]
-[vm.memory]
-size = "1G"
-numatune = { nodeset = "0" }
-locked = true
-[vm.disks]
-discard = "unmap"
-"""
 SCHEDULER = "<vcpusched vcpus='1' scheduler='fifo' priority='1'/>"
-POOL = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
-EMPTY = "version = 1\n"
-
-
-@dataclass
-class Bench:
-    """A server as a tree, its libvirt, and specs to apply to both."""
-
-    daemon: Daemon
-    folder: Path
-
-    def spec(self, *tables: str) -> Path:
-        path = self.folder / "host.toml"
-        path.write_text("\n".join([EMPTY, *tables]))
-        return path
-
-    def reconcile(self, mode: str, *tables: str, connect: str = "") -> Ran:
-        return run(
-            mode,
-            self.spec(*tables),
-            "--root",
-            self.folder / "root",
-            "--connect",
-            connect or self.daemon.uri,
-            "--detailed-exitcode",
-            "--format",
-            "json",
-        )
-
-    def plan(self, *tables: str) -> dict[str, Any]:
-        return dict(json.loads(self.reconcile("--plan", *tables).out))
-
-    def apply(self, *tables: str) -> dict[str, Any]:
-        ran = self.reconcile("--apply", *tables)
-        assert ran.code in (0, 4), ran.out + ran.err
-        return dict(json.loads(ran.out))
-
-    def codes(self, *tables: str) -> dict[str, str]:
-        return {f["code"]: f["severity"] for f in self.plan(*tables)["findings"]}
-
-    def define(self, name: str = "win11", devices: str = "") -> str:
-        uuid = self.daemon.define(minimal(name, devices))
-        self.daemon.redefine(uuid, self.daemon.dump(uuid, "--security-info"))
-        return uuid
-
-
-@pytest.fixture
-def bench(daemon: Daemon, tmp_path: Path) -> Bench:
-    """No domain yet."""
-    build("sriov-server", tmp_path / "root")
-    return Bench(daemon, tmp_path)
 
 
 def test_an_existing_domain_and_back(bench: Bench) -> None:
@@ -226,43 +150,6 @@ def test_a_domain_of_ours_that_has_more_stays(bench: Bench, held: str) -> None:
     assert "win11" in bench.daemon.virsh("list", "--all", "--name")
 
 
-def test_a_running_domain_is_left_running(bench: Bench) -> None:
-    bench.define()
-    bench.daemon.virsh("start", "win11")
-    number = bench.daemon.virsh("domid", "win11")
-    pins = '[[vm]]\nname = "win11"\n[vm.cputune]\nvcpupin = ["0", "1"]\n'
-    plan = bench.plan(pins)
-    assert [c["effective"] for c in plan["changes"]] == ["vm-restart"]
-    assert bench.codes(pins)["vm-running"] == "warn"
-    bench.apply(pins)
-    assert bench.daemon.virsh("domid", "win11") == number
-    plan = bench.plan(pins)
-    assert plan["changes"] == []
-    assert plan["pending"] == [
-        {
-            "object": "win11 vcpupin",
-            "configured": "0=0 1=1",
-            "running": "",
-            "effective": "vm-restart",
-        }
-    ]
-    assert bench.reconcile("--plan", pins).code == 4
-    bench.daemon.virsh("destroy", "win11")
-    bench.daemon.virsh("start", "win11")
-    assert bench.reconcile("--plan", pins).code == 0
-
-
-def test_pins_of_a_running_domain_when_asked_for(bench: Bench) -> None:
-    bench.define()
-    bench.daemon.virsh("start", "win11")
-    pins = '[[vm]]\nname = "win11"\n[vm.cputune]\nvcpupin = ["0", "1"]\nlive = true\n'
-    assert bench.plan(pins)["pending"] == []
-    assert "vm-running" not in bench.codes(pins)
-    bench.apply(pins)
-    assert "vcpupin vcpu='1' cpuset='1'" in bench.daemon.virsh("dumpxml", "win11")
-    assert bench.reconcile("--plan", pins).code == 0
-
-
 def test_two_vms_and_one_device(bench: Bench) -> None:
     bench.define("a")
     bench.define("b")
@@ -299,39 +186,6 @@ def test_an_undefined_domain_is_forgotten(bench: Bench) -> None:
     bench.apply()
     assert bench.plan()["changes"] == []
     assert "win11" not in (bench.folder / "root/var/lib/reconcile/owned.json").read_text()
-
-
-def test_a_transient_domain(bench: Bench) -> None:
-    bench.define()
-    bench.daemon.virsh("start", "win11")
-    bench.daemon.virsh("undefine", "win11")
-    assert bench.codes(GPU, VM)["vm-transient"] == "refuse"
-
-
-def test_managed_save_and_snapshots(bench: Bench) -> None:
-    bench.define(devices=bench.daemon.disk("win11"))
-    bench.daemon.virsh("snapshot-create-as", "win11", "one")
-    bench.daemon.virsh("start", "win11")
-    bench.daemon.virsh("managedsave", "win11")
-    codes = bench.codes(GPU, VM)
-    assert codes["vm-managed-save"] == "warn"
-    assert codes["vm-snapshots"] == "note"
-
-
-def test_a_saved_state_goes_on_being_told_until_it_is_gone(bench: Bench) -> None:
-    bench.define(devices=bench.daemon.disk("win11"))
-    bench.daemon.virsh("start", "win11")
-    bench.daemon.virsh("managedsave", "win11")
-    pins = '[[vm]]\nname = "win11"\n[vm.cputune]\nvcpupin = ["0", "1"]\n'
-    bench.apply(pins)
-    plan = bench.plan(pins)
-    assert plan["changes"] == []
-    assert [(p["object"], p["running"]) for p in plan["pending"]] == [("win11 vcpupin", "")]
-    assert "vm-managed-save" in {f["code"] for f in plan["findings"]}
-    assert bench.reconcile("--plan", pins).code == 4
-    bench.daemon.virsh("managedsave-remove", "win11")
-    assert bench.reconcile("--plan", pins).code == 0
-    assert "vm-managed-save" not in bench.codes(pins)
 
 
 def test_connections(bench: Bench) -> None:
@@ -463,38 +317,6 @@ def test_a_card_is_one_device_in_the_guest(bench: Bench) -> None:
     assert after.count("multifunction='on'") == before.count("multifunction='on'") + 1
     bench.apply()
     assert bench.daemon.dump(uuid) == before
-
-
-def test_a_guest_starts_with_pins_and_huge_pages(bench: Bench) -> None:
-    had = int(POOL.read_text())
-    POOL.write_text(str(had + 64))
-    try:
-        _start(bench)
-    finally:
-        bench.daemon.clear()
-        POOL.write_text(str(had))
-
-
-def _start(bench: Bench) -> None:
-    bench.define()
-    vm = """[[vm]]
-name = "win11"
-[vm.cputune]
-vcpupin = ["1", "0"]
-emulatorpin = "0-1"
-[vm.memory]
-size = "64M"
-hugepages = "2M"
-"""
-    pages = '[[hugepages.pages]]\nsize = "2M"\ncount = 64\nboot = false\n'
-    plan = bench.plan(vm, pages)
-    xml = next(c for c in plan["changes"] if c["kind"] == "domain")["steps"][0]["xml"]
-    bench.daemon.redefine(bench.daemon.uuids()[0], xml)
-    bench.daemon.virsh("start", "win11")
-    live = bench.daemon.virsh("vcpupin", "win11").split()
-    assert live[-4:] == ["0", "1", "1", "0"]
-    free = POOL.with_name("free_hugepages")
-    assert int(free.read_text()) <= int(POOL.read_text()) - 32
 
 
 def first_spec_changes_nothing(bench: Bench) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backends.reader import Reader, RecordingReader, TreeReader
+from backends.reader import Reader, TreeReader
+from backends.recorded import RecordingReader
 from reconciler import capture
 from tests.simulator import vm_host
 from tests.simulator.hosts import HOSTS, build

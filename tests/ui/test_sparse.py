@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from backends.numa import StrangeFile
-from backends.reader import CaptureError, CaptureReader, TreeReader
+from backends.reader import CaptureError, TreeReader
+from backends.recorded import CaptureReader
 from reconciler.inspection import inspect
 from reconciler.inspection.model import schema
 from reconciler.observe import HostState
