@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from backends.pci import SYSFS
+from backends.pci.functions import SYSFS
 from backends.reader import Reader
 
 _MODULES = "/lib/modules"

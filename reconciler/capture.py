@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from backends.pci_ids import PLACES, NameTable
+from backends.pci.ids import PLACES, NameTable
 from backends.reader import CaptureError
 from backends.recorded import CaptureReader, RecordingReader
 from reconciler import __version__

@@ -14,19 +14,19 @@ from backends.identity import Identity, observe_identity, system_name
 from backends.initramfs import observe_initramfs
 from backends.initramfs.state import InitramfsState
 from backends.inverse import missing_folders
-from backends.iommu import IommuState, observe_iommu
 from backends.irq import IrqState, observe_irqs
 from backends.libvirt import LibvirtState, observe_libvirt
 from backends.memory import MemoryState, observe_memory
 from backends.needs import Needs, observe_needs
 from backends.pci import PciState, observe_pci
-from backends.pci_ids import NameTable, observe_names
+from backends.pci.ids import NameTable, observe_names
+from backends.pci.iommu import IommuState, observe_iommu
+from backends.pci.vf_settings import Settings, observe_ip, observe_vf_settings
+from backends.pci.vfio_ids import VfioIds, observe_vfio_ids
 from backends.reader import Reader
 from backends.snapshot import SnapshotReader
 from backends.systemd import SystemdState, observe_systemd
 from backends.tuned import TunedState, observe_tuned
-from backends.vf_settings import Settings, observe_ip, observe_vf_settings
-from backends.vfio_ids import VfioIds, observe_vfio_ids
 from backends.virtualisation import VirtState, observe_virtualisation
 from reconciler import ownership
 from reconciler.ownership import Owned

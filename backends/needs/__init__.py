@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from backends.iommu import uses_kernel_dma
 from backends.needs.carriers import Carriers, Unresolved, Use
 from backends.needs.console import Seat, observe_seat, seat_uses
 from backends.needs.network import Network
 from backends.needs.storage import Storage
 from backends.pci import PciFunction, PciState
+from backends.pci.iommu import uses_kernel_dma
 from backends.reader import Reader
 from specs.record import Record, field
 from specs.values import PciAddress

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from backends.iommu import diagnose
 from backends.pci import PciFunction
-from backends.pci_classes import class_name
+from backends.pci.classes import class_name
+from backends.pci.iommu import diagnose
 from reconciler.inspection.model import PciPart, SriovPart, Verdict, VmPart
 from reconciler.model import Finding, Severity
 from reconciler.observe import HostState

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backends.iommu import diagnose
 from backends.libvirt.health import Health
+from backends.pci.iommu import diagnose
 from reconciler.budget.words import older
 from reconciler.inspection import libvirt
 from reconciler.inspection.model import Check, PciPart, Status, check

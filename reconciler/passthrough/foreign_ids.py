@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from backends.iommu import uses_kernel_dma
 from backends.pci import PciFunction
-from backends.vfio_ids import VfioIds, ids_of_arguments, takes
+from backends.pci.iommu import uses_kernel_dma
+from backends.pci.vfio_ids import VfioIds, ids_of_arguments, takes
 from reconciler.context import Context
 from reconciler.model import Finding, refuse, warn
 from reconciler.passthrough.persist import MODPROBE

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from backends.iommu import MANAGED_DMA, uses_kernel_dma
 from backends.libvirt import LibvirtState
 from backends.pci import PciFunction
+from backends.pci.iommu import MANAGED_DMA, uses_kernel_dma
 from reconciler.context import Context
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backends.iommu import uses_kernel_dma
 from backends.pci import PciFunction
+from backends.pci.iommu import uses_kernel_dma
 from reconciler.context import Context
 from reconciler.model import GONE, Change, Claim, Effective, Finding, Pending, note
 from reconciler.passthrough.bind import bind_steps, release_steps

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from backends.formats.cmdline import matching, same
-from backends.iommu import IommuState, diagnose, uses_kernel_dma
 from backends.needs import Needs
 from backends.pci import PciFunction, PciState
-from backends.pci_classes import class_name
+from backends.pci.classes import class_name
+from backends.pci.iommu import IommuState, diagnose, uses_kernel_dma
 from reconciler.budget.words import older
 from reconciler.context import Context
 from reconciler.model import Finding, refuse, warn

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 
 from backends.formats.sriov_rule import count_rule, driver_rule, interface_rule
 from backends.pci import PciFunction
+from backends.pci.vf_settings import VfSettings
 from backends.steps import Run, Step, WriteAttribute
-from backends.vf_settings import VfSettings
 from reconciler.passthrough.vfs import Fabric, addresses
 from specs.sriov import VirtualFunction
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from backends.iommu import uses_kernel_dma
 from backends.pci import PciFunction, vf_addresses
+from backends.pci.iommu import uses_kernel_dma
 from reconciler.context import Context
 from reconciler.model import Finding, refuse, warn
 from reconciler.passthrough import record

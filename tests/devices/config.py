@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backends.config_space import Part
+from backends.pci.config_space import Part
 
 
 def config_space(control: int | None = None, serial: int | None = None) -> bytes:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.pci import PciFunction
-from backends.vfio_ids import ids_of_arguments, observe_vfio_ids, takes
+from backends.pci.vfio_ids import ids_of_arguments, observe_vfio_ids, takes
 from reconciler.model import Severity
 from specs.values import PciAddress
 from tests.devices.planning import codes, device, host, plan, refusals

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import binary
 
-from backends.acs import Acs, parse_acs
-from backends.config_space import serial_number
-from backends.iommu import diagnose, observe_iommu, uses_kernel_dma
 from backends.pci import functions_in, observe_pci
-from backends.pci_ids import PciNames, read_names
+from backends.pci.acs import Acs, parse_acs
+from backends.pci.config_space import serial_number
+from backends.pci.ids import PciNames, read_names
+from backends.pci.iommu import diagnose, observe_iommu, uses_kernel_dma
 from backends.reader import TreeReader
 from specs.values import PciAddress
 from tests.devices.config import config_space, part_of

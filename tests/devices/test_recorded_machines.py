@@ -5,9 +5,9 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
-from backends.iommu import observe_iommu
 from backends.needs import observe_needs
 from backends.pci import functions_in, observe_pci
+from backends.pci.iommu import observe_iommu
 from backends.reader import TreeReader
 from tests.devices import listings
 from tests.realworld import HOME, NEEDED

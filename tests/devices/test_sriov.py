@@ -9,7 +9,7 @@ import pytest
 
 from backends.formats.sriov_rule import count_rule, driver_rule, interface_rule
 from backends.pci import observe_pci, vf_addresses
-from backends.vf_settings import VfSettings, parse_links
+from backends.pci.vf_settings import VfSettings, parse_links
 from reconciler.model import Severity
 from specs.values import PciAddress
 from tests.devices.planning import codes, device, host, refusals

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.iommu import uses_kernel_dma
+from backends.pci.iommu import uses_kernel_dma
 from backends.reader import TreeReader
 from tests.simulator.tree import TreeBuilder
 

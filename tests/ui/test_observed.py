@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.pci_ids import NameTable, PciNames, observe_names
+from backends.pci.ids import NameTable, PciNames, observe_names
 from backends.virtualisation import observe_virtualisation
 from tests.cli import run
 from tests.simulator.hosts import build

@@ -6,7 +6,7 @@ REQ_ACS_FLAGS in drivers/iommu/iommu.c.
 
 from __future__ import annotations
 
-from backends.config_space import Part, extended_capability, is_extended
+from backends.pci.config_space import Part, extended_capability, is_extended
 from specs.record import Record
 
 _ACS = 0x0D  # PCI_EXT_CAP_ID_ACS

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from backends.formats.modprobe_conf import option_values, parse_modprobe_conf
-from backends.pci import PciFunction
+from backends.pci.functions import PciFunction
 from backends.reader import Reader
 from specs.record import Record
 

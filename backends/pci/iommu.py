@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backends.acs import Acs, parse_acs
-from backends.chipsets import known_chipset
-from backends.config_space import whole
-from backends.pci import DEVICES, GROUPS, PciFunction, PciState, functions_in
+from backends.pci.acs import Acs, parse_acs
+from backends.pci.chipsets import known_chipset
+from backends.pci.config_space import whole
+from backends.pci.functions import DEVICES, GROUPS, PciFunction, PciState, functions_in
 from backends.reader import Reader
 from specs.record import Record, field
 from specs.values import PciAddress

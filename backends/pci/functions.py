@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from backends.config_space import piecewise, serial_number
+from backends.pci.config_space import piecewise, serial_number
 from backends.reader import Reader
 from specs.record import Record, field, replace
 from specs.values import PciAddress

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backends.formats import json_text
-from backends.pci import PciState
+from backends.pci.functions import PciState
 from backends.reader import Reader
 from specs.record import Record
 
