@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backends.systemd import USUAL_PROGRAM
+from backends.topology.systemd import USUAL_PROGRAM
 
 _UNIT = "reconcile-resume.service"
 PATHS = (

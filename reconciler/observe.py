@@ -7,16 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from backends.bootloader.detect import observe_boot
 from backends.bootloader.state import BootState
 from backends.builtin import builtin_drivers, builtin_modules
-from backends.cpu import CpuState, observe_cpus
 from backends.groups import observe_groups
-from backends.hugepage_writers import Writer, observe_writers
 from backends.identity import Identity, observe_identity, system_name
 from backends.initramfs import observe_initramfs
 from backends.initramfs.state import InitramfsState
 from backends.inverse import missing_folders
-from backends.irq import IrqState, observe_irqs
 from backends.libvirt import LibvirtState, observe_libvirt
-from backends.memory import MemoryState, observe_memory
 from backends.needs import Needs, observe_needs
 from backends.pci import PciState, observe_pci
 from backends.pci.ids import NameTable, observe_names
@@ -25,8 +21,12 @@ from backends.pci.vf_settings import Settings, observe_ip, observe_vf_settings
 from backends.pci.vfio_ids import VfioIds, observe_vfio_ids
 from backends.reader import Reader
 from backends.snapshot import SnapshotReader
-from backends.systemd import SystemdState, observe_systemd
-from backends.tuned import TunedState, observe_tuned
+from backends.topology.cpu import CpuState, observe_cpus
+from backends.topology.hugepage_writers import Writer, observe_writers
+from backends.topology.irq import IrqState, observe_irqs
+from backends.topology.memory import MemoryState, observe_memory
+from backends.topology.systemd import SystemdState, observe_systemd
+from backends.topology.tuned import TunedState, observe_tuned
 from backends.virtualisation import VirtState, observe_virtualisation
 from reconciler import ownership
 from reconciler.ownership import Owned

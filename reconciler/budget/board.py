@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backends.cpu import CpuState
-from backends.memory import MemoryState
+from backends.topology.cpu import CpuState
+from backends.topology.memory import MemoryState
 from reconciler.budget.demand import VmDemand
 from reconciler.budget.page_demand import supply
 from reconciler.budget.pages import Target

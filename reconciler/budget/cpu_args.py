@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from backends.cpu import CpuState
 from backends.formats.cmdline import name_of, normal_name, value_of
+from backends.topology.cpu import CpuState
 from reconciler.budget.sets import cpu_sets
 from reconciler.context import ArgWish
 from specs.cpu import Cpu as CpuTable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backends.cpu import CpuState
+from backends.topology.cpu import CpuState
 from reconciler.budget.sets import CpuSets, cores, cpu_sets, split_cores, whole_cores
 from reconciler.budget.words import are, cpus, older
 from reconciler.model import Finding, note, refuse, warn

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backends.cpu import CpuState
 from backends.formats.cmdline import hugepage_words, name_of, normal_name
-from backends.memory import MemoryState
+from backends.topology.cpu import CpuState
+from backends.topology.memory import MemoryState
 from reconciler.budget.cpu_args import cpu_args, meaning
 from reconciler.budget.pages import block_meaning, hugepage_args
 from specs.cpu import Cpu as CpuTable

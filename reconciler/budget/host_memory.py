@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from backends.memory import MemoryState
+from backends.topology.memory import MemoryState
 from reconciler.budget.demand import VmDemand
 from reconciler.budget.memory_checks import host_reserve_kib
 from reconciler.budget.pages import Target

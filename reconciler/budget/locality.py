@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from backends.memory import MemoryState
+from backends.topology.memory import MemoryState
 from reconciler.budget.board import Advice, Board, memory_nodes, pins_toml
 from reconciler.budget.demand import VmDemand
 from reconciler.budget.sets import nodes_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from backends.cpu import CpuState
-from backends.memory import MemoryState, Pool
+from backends.topology.cpu import CpuState
+from backends.topology.memory import MemoryState, Pool
 from reconciler.budget.pages import Target, targets
 from reconciler.budget.words import size
 from reconciler.model import Finding, refuse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from backends.memory import MemoryState
+from backends.topology.memory import MemoryState
 from reconciler.budget.demand import VmDemand
 from reconciler.budget.pages import Target
 from reconciler.budget.words import size

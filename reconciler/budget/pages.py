@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends.formats.cmdline import hugepage_words, name_of, normal_name, value_of
-from backends.memory import MemoryState
+from backends.topology.memory import MemoryState
 from reconciler.budget.words import older
 from reconciler.context import ArgWish
 from specs.hugepages import Hugepages

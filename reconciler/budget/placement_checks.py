@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from backends.hugepage_writers import Writer
-from backends.irq import Irqbalance
-from backends.systemd import HOST_UNITS, SystemdState
+from backends.topology.hugepage_writers import Writer
+from backends.topology.irq import Irqbalance
+from backends.topology.systemd import HOST_UNITS, SystemdState
 from reconciler.budget.sets import CpuSets
 from reconciler.budget.words import cpus
 from reconciler.model import Finding, warn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backends.cpu import Cpu, CpuState
+from backends.topology.cpu import Cpu, CpuState
 from specs.cpu import Cpu as CpuTable
 from specs.record import Record
 from specs.values import CpuSet

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from backends.cpu import CpuState
-from backends.memory import MemoryState
+from backends.topology.cpu import CpuState
+from backends.topology.memory import MemoryState
 from reconciler.budget.sets import by_number, cores
 from specs.values import CpuSet
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from backends.formats.cmdline import hugepage_words, name_of, normal_name, tokens
-from backends.tuned import Setting, TunedState
+from backends.topology.tuned import Setting, TunedState
 from reconciler.budget.cpu_args import NAMES
 from reconciler.model import Finding, warn
 from specs.cpu import Cpu as CpuTable

@@ -3,8 +3,8 @@ hugetlbfs_mount). systemd mounts /dev/hugepages with the default size only."""
 
 from __future__ import annotations
 
-from backends.memory import MemoryState
 from backends.steps import Run, Step
+from backends.topology.memory import MemoryState
 from reconciler.budget.pages import default_kib, targets
 from reconciler.context import Context, FileWish, Result, change_id
 from reconciler.model import GONE, Change, Effective, Unchanged

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from backends.formats.cmdline import has
-from backends.memory import HUGEPAGES, Pool
-from backends.numa import NODES
 from backends.steps import Step, WriteAttribute
+from backends.topology.memory import HUGEPAGES, Pool
+from backends.topology.numa import NODES
 from reconciler.budget.pages import Target, targets
 from reconciler.budget.words import size
 from reconciler.context import ArgWish, Context, Result

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from backends.memory import MemoryState
+from backends.topology.memory import MemoryState
 from reconciler.budget.pages import Target
 from reconciler.model import Change, Claim
 from specs.values import PageSize

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from backends.formats.cpumask import print_mask
-from backends.irq import DEFAULT_AFFINITY, IRQS, Irq
 from backends.steps import Step, WriteAttribute
+from backends.topology.irq import DEFAULT_AFFINITY, IRQS, Irq
 from reconciler.budget.cpu_args import meaning
 from reconciler.budget.sets import cpu_sets
 from reconciler.budget.words import older

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backends.steps import Run, Step, WriteAttribute
-from backends.systemd import CGROUPS, HOST_UNITS
+from backends.topology.systemd import CGROUPS, HOST_UNITS
 from reconciler.budget.placement_checks import DROP_IN
 from reconciler.budget.sets import cpu_sets
 from reconciler.context import Context, Result

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from backends.memory import Pool
 from backends.pci import PciFunction
+from backends.topology.memory import Pool
 from reconciler.budget.suggest import pins_near
 from reconciler.budget.words import size
 from reconciler.inspection.devices import functions, verdict

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from backends.cpu import CpuState, observe_cpus
-from backends.memory import MemoryState, observe_memory
+from backends.topology.cpu import CpuState, observe_cpus
+from backends.topology.memory import MemoryState, observe_memory
 from reconciler.budget.board import Board
 from reconciler.budget.demand import VmDemand, demands
 from reconciler.budget.sets import cpu_sets

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.cpu import observe_cpus
+from backends.topology.cpu import observe_cpus
 from reconciler.budget.cpu_args import cpu_args, meaning, split_flags
 from specs.values import CpuSet
 from tests.budget.hosts import cpu_table, host

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backends.cpu import observe_cpus
+from backends.topology.cpu import observe_cpus
 from reconciler.budget.cpu_checks import cpu_findings, kernel_age
 from reconciler.model import Finding
 from tests.budget.hosts import codes, cpu_table, host

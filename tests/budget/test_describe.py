@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.memory import observe_memory
+from backends.topology.memory import observe_memory
 from reconciler.budget.cpu_args import cpu_args
 from reconciler.budget.describe import describe_cpu, describe_hugepages
 from reconciler.budget.pages import hugepage_args

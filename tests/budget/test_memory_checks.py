@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from backends.cpu import observe_cpus
-from backends.memory import observe_memory
+from backends.topology.cpu import observe_cpus
+from backends.topology.memory import observe_memory
 from reconciler.budget.memory_checks import host_reserve_kib, memory_findings
 from reconciler.model import Finding
 from tests.budget.hosts import GIB, codes, host, pages_table

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from backends.hugepage_writers import Writer, observe_writers
-from backends.irq import Irqbalance
 from backends.reader import NeedsRoot
-from backends.systemd import observe_systemd
+from backends.topology.hugepage_writers import Writer, observe_writers
+from backends.topology.irq import Irqbalance
+from backends.topology.systemd import observe_systemd
 from reconciler.budget.placement_checks import (
     irqbalance_findings,
     slice_findings,

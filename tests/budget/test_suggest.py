@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.cpu import CpuState, observe_cpus
-from backends.memory import MemoryState, observe_memory
+from backends.topology.cpu import CpuState, observe_cpus
+from backends.topology.memory import MemoryState, observe_memory
 from reconciler.budget.board import Advice
 from reconciler.budget.sets import cores, nodes_of
 from reconciler.budget.suggest import pins_near, suggest_isolated, suggest_pins

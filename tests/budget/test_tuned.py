@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.tuned import Setting, TunedState, observe_tuned
+from backends.topology.tuned import Setting, TunedState, observe_tuned
 from reconciler.budget.tuned_checks import tuned_findings
 from reconciler.model import Finding
 from tests.budget.hosts import codes, cpu_table, pages_table

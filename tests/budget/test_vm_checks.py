@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from backends.cpu import observe_cpus
-from backends.memory import observe_memory
+from backends.topology.cpu import observe_cpus
+from backends.topology.memory import observe_memory
 from reconciler.budget.board import Board
 from reconciler.budget.demand import Present, demand, standing
 from reconciler.budget.host_memory import host_memory_findings, memory_left_kib

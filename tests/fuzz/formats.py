@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
-from backends import memory
 from backends.formats import (
     cmdline,
     cpumask,
@@ -33,6 +32,7 @@ from backends.formats import (
 from backends.formats.domain_xml import Hostdev, Wanted, secrets
 from backends.libvirt import health, script
 from backends.pci import vf_settings
+from backends.topology import memory
 from tests.fuzz.target import Target, text
 from tests.simulator.esp import unified_image
 

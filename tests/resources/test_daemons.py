@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from backends.cpu import observe_cpus
 from backends.formats.cpumask import parse_mask
 from backends.host import Host
+from backends.topology.cpu import observe_cpus
 from specs.values import CpuSet
 from tests.cli import run
 

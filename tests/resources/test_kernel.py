@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from backends.host import Host
-from backends.irq import IRQS, IrqState, observe_irqs
-from backends.memory import observe_memory
+from backends.topology.irq import IRQS, IrqState, observe_irqs
+from backends.topology.memory import observe_memory
 from reconciler.context import Context
 from reconciler.observe import observe
 from reconciler.ownership import Owned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backends.cpu import observe_cpus
+from backends.topology.cpu import observe_cpus
 from specs.values import CpuSet
 from tests.topology.maps import CPU, MapReader, machine
 

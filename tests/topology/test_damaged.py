@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.cpu import observe_cpus
-from backends.irq import observe_irqs
-from backends.memory import observe_memory
-from backends.numa import StrangeFile
-from backends.systemd import observe_systemd
-from backends.tuned import observe_tuned
+from backends.topology.cpu import observe_cpus
+from backends.topology.irq import observe_irqs
+from backends.topology.memory import observe_memory
+from backends.topology.numa import StrangeFile
+from backends.topology.systemd import observe_systemd
+from backends.topology.tuned import observe_tuned
 from specs.values import CpuSet
 from tests.topology.maps import CPU, NODES, MapReader, machine
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.memory import HugetlbMount, Pool, observe_memory, parse_meminfo, parse_mounts
-from backends.numa import node_numbers, read_distances
+from backends.topology.memory import HugetlbMount, Pool, observe_memory, parse_meminfo, parse_mounts
+from backends.topology.numa import node_numbers, read_distances
 from tests.topology.maps import NODES, MapReader, machine
 
 _POOL = "/sys/kernel/mm/hugepages/hugepages-2048kB"

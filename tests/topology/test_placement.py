@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from backends.irq import Irq, Irqbalance, IrqState, observe_irqs
-from backends.systemd import Setting, observe_systemd
-from backends.tuned import TunedState, observe_tuned
+from backends.topology.irq import Irq, Irqbalance, IrqState, observe_irqs
+from backends.topology.systemd import Setting, observe_systemd
+from backends.topology.tuned import TunedState, observe_tuned
 from specs.values import CpuSet
 from tests.topology.maps import MapReader
 

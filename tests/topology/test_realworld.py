@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from backends.cpu import CpuState, observe_cpus
-from backends.memory import observe_memory
 from backends.reader import Reader, TreeReader
+from backends.topology.cpu import CpuState, observe_cpus
+from backends.topology.memory import observe_memory
 from tests.topology.conftest import ROW
 from tests.topology.maps import MapReader
 from tests.topology.oracles import (

@@ -10,7 +10,7 @@ import pytest
 from backends import resume_unit
 from backends.bootloader.state import SourceFile, TrialState, TrialWish
 from backends.bootloader.trial import units
-from backends.systemd import SystemdState
+from backends.topology.systemd import SystemdState
 
 SYSTEMD = SystemdState(
     booted=True,

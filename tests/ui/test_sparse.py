@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from backends.numa import StrangeFile
 from backends.reader import CaptureError, TreeReader
 from backends.recorded import CaptureReader
+from backends.topology.numa import StrangeFile
 from reconciler.inspection import inspect
 from reconciler.inspection.model import schema
 from reconciler.observe import HostState

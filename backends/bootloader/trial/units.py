@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from backends.bootloader.in_place import same_but_header
 from backends.bootloader.state import FileEdit, TrialState, TrialWish
-from backends.systemd import USUAL_PROGRAM, SystemdState
+from backends.topology.systemd import USUAL_PROGRAM, SystemdState
 
 _FOLDER = "/etc/systemd/system"
 TIMER = "reconcile-trial.timer"

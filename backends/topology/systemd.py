@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from backends.formats.systemd_conf import merged_list
-from backends.numa import parse_list, read_list
 from backends.reader import CaptureError, NeedsRoot, Reader
+from backends.topology.numa import parse_list, read_list
 from specs.record import Record
 from specs.values import CpuSet
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from backends.formats.systemd_conf import environment
-from backends.numa import parse_list, read_list, read_mask
 from backends.reader import Reader
+from backends.topology.numa import parse_list, read_list, read_mask
 from specs.record import Record
 from specs.values import CpuSet
 

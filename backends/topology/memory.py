@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from backends.numa import NODES, node_cpus, read_distances
 from backends.reader import Reader
+from backends.topology.numa import NODES, node_cpus, read_distances
 from specs.record import Record
 from specs.values import CpuSet
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from backends.numa import node_cpus, read_cpus, read_list
 from backends.reader import Reader
+from backends.topology.numa import node_cpus, read_cpus, read_list
 from specs.record import Record, replace
 from specs.values import CpuSet
 

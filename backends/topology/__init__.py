@@ -1,0 +1,1 @@
+"""CPUs, NUMA nodes and memory, and who else places work there."""
