@@ -119,7 +119,7 @@ class _Page(msgspec.Struct):
         self.lines += self.headed(sign, look, words.what(self.plan, change))
         steps = change.steps if self.verbose else ()
         diffs = [diff(step, self.plan.contents, self.style) for step in steps]
-        if not (any(diffs) and change.kind == "file"):
+        if not (any(diffs) and change.kind in ("file", "limits")):
             self.lines += self._details(change) if change.details else self._difference(change)
         self.lines += self.wrapped(words.when_and_why(self.plan, change), "      ", "dim")
         if self.outcome and change.id in self.outcome.errors:

@@ -8,6 +8,7 @@ from backends.steps import RemoveFile, Step, WriteFile
 from reconciler.context import BOOT_GROUP, Context, FileWish, Result, Wishes, change_id
 from reconciler.model import GONE, Change, Claim, Effective, Unchanged
 from reconciler.ownership import FILES, digest, file_claim
+from reconciler.resources import limits
 
 
 class Files:
@@ -39,6 +40,11 @@ class Files:
 RESOURCE = Files()
 
 
+def _kind(path: str) -> str:
+    """Limits are nothing but their file; any other file is one of several parts of a thing."""
+    return "limits" if path == limits.PATH else "file"
+
+
 def _write(ctx: Context, wish: FileWish) -> Change | None:
     present = ctx.state.file(wish.path)
     if same_but_header(present.content, wish.content):
@@ -50,7 +56,7 @@ def _write(ctx: Context, wish: FileWish) -> Change | None:
     folders = owned.folders if owned else present.missing_folders
     return Change(
         id=change_id(wish.path),
-        kind="file",
+        kind=_kind(wish.path),
         object=wish.path,
         field="content",
         before=_digest_of(present.content),
@@ -79,7 +85,7 @@ def _give_back(ctx: Context, path: str, owned: OwnedFile) -> Change:
     in_initramfs = f"file:{path}" in ctx.owned.section("initramfs")
     return Change(
         id=change_id(path),
-        kind="file",
+        kind=_kind(path),
         object=path,
         field="content",
         before=_digest_of(content),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from reconciler.resources.limits import PATH, RESOURCE
 from tests.budget.hosts import codes
 from tests.resources.bench import Bench
+from tests.simulator.host import Bench as SimulatedHost
+from tests.simulator.hosts import build
 
 
 def bench(group: str) -> Bench:
@@ -34,3 +38,12 @@ def test_nothing_declared_is_nothing_wished() -> None:
     host = bench("")
     assert host.wishes().files == ()
     assert host.plan().findings == ()
+
+
+def test_a_limit_is_a_change_of_its_own_kind_there_and_back(tmp_path: Path) -> None:
+    build("amd-workstation", tmp_path)
+    host = SimulatedHost(tmp_path)
+    wanted = {"limits": {"memlock": "8G"}}
+    assert [(c.kind, c.object) for c in host.plan(**wanted).changes] == [("limits", PATH)]
+    assert host.apply(**wanted).good
+    assert [(c.kind, c.after) for c in host.plan().changes] == [("limits", None)]
