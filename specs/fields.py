@@ -81,8 +81,14 @@ DomainName = Annotated[
 ]
 """A libvirt domain name; libvirt makes a file name of it."""
 
+
+def _driver(name: str) -> str:
+    """The module's name stands for its driver, which is written otherwise."""
+    return "vfio-pci" if name == "vfio_pci" else name
+
+
 DriverName = Annotated[
-    str, Text(r"[A-Za-z0-9_.-]{1,64}", 'the name of a kernel driver, such as "vfio-pci"')
+    str, Text(r"[A-Za-z0-9_.-]{1,64}", 'the name of a kernel driver, such as "vfio-pci"', _driver)
 ]
 """A directory of /sys/bus/pci/drivers."""
 

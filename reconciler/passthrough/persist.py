@@ -73,7 +73,8 @@ def wishes(
     lines = [f"options vfio-pci ids={ids}"] if ids and not builtin else []
     for module in modules:
         rivals = _rivals([f for f, s in wanted if s.spec.driver == module], owned)
-        lines += [f"softdep {rival} pre: {module}" for rival in rivals]
+        itself = module.replace("-", "_")
+        lines += [f"softdep {rival} pre: {module}" for rival in rivals if rival != itself]
     rules = [
         driver_override_rule(f, s.spec.driver, taken_from=first[f.address])
         for f, s in wanted

@@ -10,6 +10,7 @@ from backends.pci import PciFunction
 from reconciler.context import Context, Result, Wishes, change_id
 from reconciler.model import Change, Finding, Pending, Unchanged
 from reconciler.passthrough import foreign_ids, framebuffer, live, persist, record, safety
+from reconciler.passthrough.need import needing
 from reconciler.passthrough.persist import SECTION
 from reconciler.passthrough.select import Selection, select_all
 
@@ -77,8 +78,10 @@ def _findings(ctx: Context, selections: tuple[Selection, ...]) -> Iterator[Findi
     given = safety.given_away(selections)
     arguments = _coming_arguments(ctx)
     words = [word for word, _ in arguments]
+    needy = [where for where in needing(ctx.spec) if where.startswith("device")]
+    if needy:
+        yield from safety.iommu_findings(ctx, needy[0])
     if ctx.spec.device:
-        yield from safety.iommu_findings(ctx, "device[0]")
         yield from safety.acs_findings(arguments)
         yield from foreign_ids.findings(ctx, given)
     for selection in selections:

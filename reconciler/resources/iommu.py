@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backends.formats.cmdline import matching
 from reconciler.context import ArgWish, Context, Result, Wishes
+from reconciler.passthrough.need import needing
 
 
 class Iommu:
@@ -37,11 +38,8 @@ RESOURCE = Iommu()
 def _wanted(ctx: Context) -> tuple[str | None, str]:
     if ctx.spec.boot.iommu is not None:
         return ctx.spec.boot.iommu, "boot.iommu"
-    if ctx.spec.device:
-        return "passthrough", "device[0]"
-    if ctx.spec.sriov:
-        return "passthrough", "sriov[0]"
-    return None, ""
+    tables = needing(ctx.spec)
+    return ("passthrough", tables[0]) if tables else (None, "")
 
 
 def _needs_intel_on(ctx: Context) -> bool:

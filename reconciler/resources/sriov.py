@@ -10,6 +10,7 @@ from backends.steps import Run
 from reconciler.context import Context, FileWish, Result, Wishes, change_id
 from reconciler.model import GONE, Change, Claim, Effective, Finding, Pending, Unchanged, note
 from reconciler.passthrough import live, record, safety, vf_steps, vfs
+from reconciler.passthrough.need import needing
 from reconciler.passthrough.vfs import Fabric
 from reconciler.resources.device import selected
 from specs.record import replace
@@ -57,9 +58,10 @@ RESOURCE = SriovResource()
 
 
 def _findings(ctx: Context, found: tuple[Fabric, ...]) -> Iterator[Finding]:
-    guests = [f for f in found if f.for_guests and f.spec.vfs]
+    needy = needing(ctx.spec)
+    guests = [f.where for f in found if f.where in needy]
     if guests:
-        yield from safety.iommu_findings(ctx, guests[0].where)
+        yield from safety.iommu_findings(ctx, guests[0])
     given = safety.given_away(selected(ctx))
     for fabric in found:
         yield from vfs.findings(ctx, fabric, given)
