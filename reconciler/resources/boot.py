@@ -21,9 +21,10 @@ from backends.formats.cmdline import (
     value_of,
 )
 from backends.formats.kernel_arg import check_arg
-from reconciler import contradictions, foreign_args, trial
+from reconciler import trial
 from reconciler.boot_files import claim_of, steps_of
 from reconciler.context import BOOT_GROUP, ArgWish, Context, Result, Wishes
+from reconciler.kernel_args import contradictions, foreign
 from reconciler.model import (
     GONE,
     Change,
@@ -79,7 +80,7 @@ class Boot:
         change = backend(state.loader).edit(state, wish)
         findings += [finding_of(p) for p in (*state.problems, *change.problems)]
         findings += _too_long(state, change)
-        findings += foreign_args.findings(state, wish, change, args)
+        findings += foreign.findings(state, wish, change, args)
         if change.needed and ctx.spec.boot.trial and not ctx.confirming:
             unwanted = _unwanted(_written(state), wish)
             tried = trial.tried(ctx, wish, change, _because(args, wish, change, unwanted))

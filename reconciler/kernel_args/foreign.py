@@ -17,7 +17,7 @@ from backends.formats.cmdline import (
 )
 from reconciler.budget.cpu_args import NAMES as CPU_ARGS
 from reconciler.context import ArgWish
-from reconciler.contradictions import derived, is_about_iommu, switches_off
+from reconciler.kernel_args.contradictions import derived, is_about_iommu, switches_off
 from reconciler.model import Finding, note, refuse, warn
 
 # Each of these may stand there several times, and every one counts (kernel-parameters.txt).

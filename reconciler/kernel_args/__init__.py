@@ -1,0 +1,1 @@
+"""Kernel arguments that meet: of one spec, and of others."""
