@@ -10,8 +10,8 @@ from backends.bootloader import uki_addon
 from backends.bootloader.state import BootEntry, SourceFile
 from backends.formats import loader_entry, pe
 from backends.formats.cmdline import tokens
-from backends.formats.grub_cfg import is_way_back
-from backends.formats.grub_words import GrubScriptError
+from backends.formats.grub.cfg import is_way_back
+from backends.formats.grub.words import GrubScriptError
 from backends.reader import Reader
 
 TRIAL = "reconcile-trial"

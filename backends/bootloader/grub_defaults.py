@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from backends.bootloader.in_place import edit_file
 from backends.bootloader.state import BootWish, FileEdit, SourceFile
 from backends.bootloader.wishes import spelled
-from backends.formats import shell_assign
 from backends.formats.cmdline import matching, tokens
 from backends.formats.kernel_arg import grub_form
-from backends.formats.shell_edit import edit_words
+from backends.formats.shell import assign as shell_assign
+from backends.formats.shell.edit import edit_words
 from backends.reader import Reader
 
 DEFAULTS = "/etc/default/grub"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from backends.bootloader.state import BootEntry
-from backends.formats.grub_cfg import MenuEntry, parse_grub_cfg
+from backends.formats.grub.cfg import MenuEntry, parse_grub_cfg
 
 _MARK = re.compile(r"### (BEGIN|END) (\S+) ###")
 # The scripts that make entries for this system's own kernels; what other scripts make (os-prober,

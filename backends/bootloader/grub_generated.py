@@ -36,9 +36,9 @@ from backends.bootloader.state import (
 from backends.bootloader.unsupported import os_release
 from backends.bootloader.wishes import beyond_editing, conflict, retired, spelled
 from backends.bootloader.xen import replaced
-from backends.formats import shell_assign
 from backends.formats.cmdline import before_dashdash, edit, has, hugepage_words, matching, tokens
 from backends.formats.kernel_arg import grub_form
+from backends.formats.shell import assign as shell_assign
 from backends.reader import Reader
 from backends.steps import Expect, RenameFile, Run, Step
 

@@ -9,7 +9,7 @@ from backends.bootloader.in_place import edit_file
 from backends.bootloader.state import BootWish, FileEdit, SourceFile
 from backends.bootloader.wishes import absent_in, retired, spelled
 from backends.formats.cmdline import edit_text, tokens
-from backends.formats.grubenv import GrubEnvError, parse_grubenv, set_variable
+from backends.formats.grub.env import GrubEnvError, parse_grubenv, set_variable
 from backends.formats.kernel_arg import grub_form
 
 GRUBENV = "/boot/grub2/grubenv"

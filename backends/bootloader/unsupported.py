@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backends.bootloader.state import BootProblem
-from backends.formats import shell_assign
+from backends.formats.shell import assign as shell_assign
 from backends.reader import Reader
 
 # Tools that other backends run, and the file that says that they own the entries.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from backends.bootloader.state import BootProblem, SourceFile
-from backends.formats import shell_assign
+from backends.formats.shell import assign as shell_assign
 
 _STARTS_XEN = re.compile(r"\b(multiboot2?|xen_hypervisor)\b")
 _REPLACE = ("GRUB_CMDLINE_LINUX_XEN_REPLACE_DEFAULT", "GRUB_CMDLINE_LINUX_XEN_REPLACE")
@@ -18,7 +18,7 @@ _REPLACE = ("GRUB_CMDLINE_LINUX_XEN_REPLACE_DEFAULT", "GRUB_CMDLINE_LINUX_XEN_RE
 
 def replaced(config: str, sources: Sequence[SourceFile]) -> tuple[BootProblem, ...]:
     """Why arguments would not reach the Xen entries of ``config``, if it has any."""
-    from backends.formats.grub_cfg import parse_grub_cfg
+    from backends.formats.grub.cfg import parse_grub_cfg
 
     if not _STARTS_XEN.search(config):  # most hosts: not worth reading the file twice
         return ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backends.formats.shell_assign import Value, evaluate
+from backends.formats.shell.assign import Value, evaluate
 from specs.errors import ReconcileError
 
 _DRIVER = re.compile(r"[a-z0-9_]+")

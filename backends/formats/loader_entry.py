@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from backends.formats import cmdline
-from backends.formats.grub_words import kernel_line, words
+from backends.formats.grub.words import kernel_line, words
 from backends.formats.joined import edit_joined, joined_text
 from backends.formats.rawtext import from_raw, to_raw
 from specs.errors import ReconcileError

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from backends.formats import cmdline
 from backends.formats.rawtext import from_raw, to_raw
-from backends.formats.shell_assign import ShellAssignError
-from backends.formats.shell_script import parse
-from backends.formats.shell_statements import Assign, Effect, Script
-from backends.formats.shell_words import Lit, literal_text
+from backends.formats.shell.assign import ShellAssignError
+from backends.formats.shell.script import parse
+from backends.formats.shell.statements import Assign, Effect, Script
+from backends.formats.shell.words import Lit, literal_text
 from specs.record import Record
 
 _WORD = re.compile(r"[^ \t\n]+")

@@ -16,7 +16,7 @@ from backends.bootloader.detect import observe_boot
 from backends.bootloader.loaders import grub2
 from backends.bootloader.state import BootWish
 from backends.formats.cmdline import tokens
-from backends.formats.grubenv import parse_grubenv
+from backends.formats.grub.env import parse_grubenv
 from backends.formats.loader_entry import values
 from backends.reader import TreeReader
 from backends.steps import RenameFile, Run

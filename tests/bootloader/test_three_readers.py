@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backends.formats import cmdline
-from backends.formats.grub_words import kernel_line, words
+from backends.formats.grub.words import kernel_line, words
 from backends.formats.kernel_arg import check_arg
 from tests.bootloader.test_grub_mkconfig import GrubHost
 from tests.formats.test_cmdline import next_args

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.formats import cmdline, grub_words
-from backends.formats.grub_cfg import parse_grub_cfg
-from backends.formats.grub_words import GrubScriptError, kernel_line, words
+from backends.formats import cmdline
+from backends.formats.grub import words as grub_words
+from backends.formats.grub.cfg import parse_grub_cfg
+from backends.formats.grub.words import GrubScriptError, kernel_line, words
 from backends.formats.kernel_arg import check_arg, grub_form, kernel_form
 
 CASE = Path(__file__).parent / "grub_cfg" / "debian" / "grub.cfg"

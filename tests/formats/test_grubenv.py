@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.formats.grubenv import SIGNATURE, GrubEnvError, parse_grubenv, set_variable
+from backends.formats.grub.env import SIGNATURE, GrubEnvError, parse_grubenv, set_variable
 from tests.formats.samples import read, realworld_files
 
 EMPTY = SIGNATURE.ljust(1024, "#")

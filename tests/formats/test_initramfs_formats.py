@@ -18,7 +18,7 @@ from backends.formats.dracut_conf import (
 )
 from backends.formats.initramfs_modules import ModulesFileError, edit_modules, parse_modules
 from backends.formats.mkinitcpio_conf import array_words, edit_array
-from backends.formats.shell_assign import ShellAssignError
+from backends.formats.shell.assign import ShellAssignError
 from tests.formats.samples import read, realworld_files
 from tests.formats.shells import source
 

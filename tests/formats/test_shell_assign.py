@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backends.formats import cmdline
 from backends.formats.kernel_arg import grub_form
-from backends.formats.shell_assign import (
+from backends.formats.shell.assign import (
     ShellAssignError,
     appending,
     assigned_names,
@@ -20,7 +20,7 @@ from backends.formats.shell_assign import (
     problem,
     quote,
 )
-from backends.formats.shell_edit import MARK, edit_words, set_value
+from backends.formats.shell.edit import MARK, edit_words, set_value
 from tests.formats.samples import read, realworld_files
 from tests.formats.shells import SHELLS, names_in, source
 

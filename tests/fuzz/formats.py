@@ -10,8 +10,6 @@ from backends.formats import (
     cpumask,
     domain_xml,
     dracut_conf,
-    grub_cfg,
-    grubenv,
     initramfs_modules,
     input_devices,
     kernel_arg,
@@ -24,12 +22,14 @@ from backends.formats import (
     pe,
     refind_linux,
     routes,
-    shell_assign,
-    shell_edit,
     systemd_conf,
     tuned_conf,
 )
 from backends.formats.domain_xml import Hostdev, Wanted, secrets
+from backends.formats.grub import cfg as grub_cfg
+from backends.formats.grub import env as grubenv
+from backends.formats.shell import assign as shell_assign
+from backends.formats.shell import edit as shell_edit
 from backends.libvirt import health, script
 from backends.pci import vf_settings
 from backends.topology import memory

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backends.formats import cmdline
-from backends.formats.grub_words import kernel_line, words
+from backends.formats.grub.words import kernel_line, words
 from tests.cli import Ran, run
 from tests.formats.test_cmdline import next_args
 from tests.lab.base import CHECKOUT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backends.formats.grubenv import parse_grubenv, set_variable
+from backends.formats.grub.env import parse_grubenv, set_variable
 from backends.reader import TreeReader
 from tests.simulator import esp, grub2
 from tests.simulator.hosts import ROOT, debian, grub_cfg

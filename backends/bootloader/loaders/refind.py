@@ -28,7 +28,7 @@ from backends.bootloader.state import (
 )
 from backends.bootloader.wishes import absent_in, beyond_editing, retired, spelled
 from backends.formats.cmdline import edit, has
-from backends.formats.grub_cfg import is_way_back
+from backends.formats.grub.cfg import is_way_back
 from backends.formats.kernel_arg import kernel_form
 from backends.formats.refind_conf import linux_stanzas
 from backends.formats.refind_linux import Choice, RefindError, choices, edit_choice, render

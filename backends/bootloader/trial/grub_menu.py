@@ -27,8 +27,8 @@ from backends.bootloader.state import (
 from backends.bootloader.trial import grubenv
 from backends.bootloader.trial.menu import MenuError, default_of, entry_text, trial_entry
 from backends.bootloader.trial.problems import busy, impossible, unsupported, unwritable
-from backends.formats.grub_cfg import parse_grub_cfg
-from backends.formats.grub_words import GrubScriptError
+from backends.formats.grub.cfg import parse_grub_cfg
+from backends.formats.grub.words import GrubScriptError
 from backends.reader import Reader
 from specs.errors import ReconcileError
 

@@ -12,7 +12,7 @@ import re
 from backends.bootloader.grub_defaults import source_file
 from backends.bootloader.grub_kernelopts import variables_of
 from backends.bootloader.state import FileEdit, OwnedFile, SourceFile
-from backends.formats.grubenv import SIGNATURE, parse_grubenv, set_variable
+from backends.formats.grub.env import SIGNATURE, parse_grubenv, set_variable
 from backends.formats.mountinfo import Mount, parse_mountinfo
 from backends.reader import Reader
 

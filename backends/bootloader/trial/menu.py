@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 
 from backends.bootloader.state import TrialWish
 from backends.formats import cmdline
-from backends.formats.grub_cfg import GrubCfg, MenuEntry
-from backends.formats.grub_words import (
+from backends.formats.grub.cfg import GrubCfg, MenuEntry
+from backends.formats.grub.words import (
     Command,
     GrubScriptError,
     Part,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from backends.formats.mkinitcpio_conf import array_words
-from backends.formats.shell_assign import evaluate
+from backends.formats.shell.assign import evaluate
 from backends.initramfs.expect import expect_made_again, list_image, made_aside
 from backends.initramfs.state import Contents, InitramfsState, OwnFile
 from backends.reader import Reader

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from backends.formats.rawtext import from_raw, to_raw
-from backends.formats.shell_script import parse
-from backends.formats.shell_statements import Assign
-from backends.formats.shell_values import Text, Variables, flatten
+from backends.formats.shell.script import parse
+from backends.formats.shell.statements import Assign
+from backends.formats.shell.values import Text, Variables, flatten
 from specs.errors import ReconcileError
 from specs.record import Record
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from backends.formats.rawtext import Lines
-from backends.formats.shell_words import Lit, Piece
+from backends.formats.shell.words import Lit, Piece
 from specs.record import Record
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from backends.formats.rawtext import Lines
-from backends.formats.shell_statements import (
+from backends.formats.shell.statements import (
     NAME,
     Assign,
     Effect,
@@ -22,7 +22,7 @@ from backends.formats.shell_statements import (
     assignment,
     splits,
 )
-from backends.formats.shell_words import (
+from backends.formats.shell.words import (
     Dyn,
     NotUnderstoodError,
     Piece,

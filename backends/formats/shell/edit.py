@@ -15,10 +15,10 @@ from itertools import accumulate, pairwise
 
 from backends.formats import cmdline
 from backends.formats.rawtext import from_raw, to_raw
-from backends.formats.shell_assign import ShellAssignError, appending, escape_double, quote
-from backends.formats.shell_script import parse
-from backends.formats.shell_statements import Assign, Effect, Script
-from backends.formats.shell_values import Run, Text, Unknown, Variables, flatten
+from backends.formats.shell.assign import ShellAssignError, appending, escape_double, quote
+from backends.formats.shell.script import parse
+from backends.formats.shell.statements import Assign, Effect, Script
+from backends.formats.shell.values import Run, Text, Unknown, Variables, flatten
 from specs.record import Record
 
 MARK = "# added by reconcile"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from backends.formats.shell_statements import Assign, Effect, Script
-from backends.formats.shell_words import Lit, Piece, Var, walk
+from backends.formats.shell.statements import Assign, Effect, Script
+from backends.formats.shell.words import Lit, Piece, Var, walk
 from specs.record import Record
 
 LIMIT = 1 << 20

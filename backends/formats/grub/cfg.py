@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from backends.formats import cmdline
-from backends.formats.grub_words import Command, expand, kernel_line, parse, source_of
+from backends.formats.grub.words import Command, expand, kernel_line, parse, source_of
 from specs.record import Record, replace
 
 _LINUX = {"linux", "linux16", "linuxefi"}

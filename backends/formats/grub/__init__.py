@@ -1,0 +1,1 @@
+"""What GRUB itself reads: grub.cfg, its script language, its environment block."""

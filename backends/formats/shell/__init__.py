@@ -1,0 +1,1 @@
+"""Shell files of assignments: read without a shell, edited as little as can be."""
