@@ -18,10 +18,15 @@ def host_findings(ctx: Context) -> Iterator[Finding]:
 def _wrong_host(ctx: Context) -> Iterator[Finding]:
     host, seen = ctx.spec.host, ctx.state.identity
     pairs = (
-        ("hostname", host.hostname, seen.hostname),
-        ("machine_id", host.machine_id, seen.machine_id),
+        ("hostname", host.matches_name(seen.hostname), host.hostname, seen.hostname),
+        (
+            "machine_id",
+            host.machine_id in (None, seen.machine_id),
+            host.machine_id,
+            seen.machine_id,
+        ),
     )
-    for key, wanted, found in pairs:
-        if wanted is not None and wanted != found:
+    for key, fits, wanted, found in pairs:
+        if not fits:
             message = f"this spec is for {key} {wanted}; this machine's is {found or 'not set'}"
             yield refuse("wrong-host", f"host.{key}", message, "apply it on the right machine")

@@ -124,6 +124,27 @@ def test_saved_plan_and_no_colour_in_a_pipe(root: Path, spec: Path, tmp_path: Pa
     assert json.loads(out.read_text())["spec"]["path"] == str(spec)
 
 
+@pytest.mark.parametrize(
+    ("named", "machine", "code"),
+    [
+        ("workshop", "workshop.example.org", 0),
+        ("WorkShop", "workshop", 0),
+        ("workshop.example.org", "workshop.example.org", 0),
+        ("workshop.example.org", "workshop", 3),
+    ],
+)
+def test_the_right_host_by_one_rule(
+    root: Path, tmp_path: Path, named: str, machine: str, code: int
+) -> None:
+    """The rule by which the spec is found in a folder is that by which it is refused."""
+    (root / "proc/sys/kernel/hostname").write_text(f"{machine}\n")
+    (tmp_path / "specs").mkdir()
+    spec = tmp_path / "specs/a.toml"
+    spec.write_text(f'version = 1\n[host]\nhostname = "{named}"\n')
+    assert run("--plan", spec, "--root", root).code == code
+    assert run("--plan", spec.parent, "--root", root).code == (65 if code else 0)
+
+
 def test_the_wrong_host_is_refused(root: Path, tmp_path: Path) -> None:
     spec = tmp_path / "other.toml"
     spec.write_text('version = 1\n[host]\nhostname = "other"\n')
