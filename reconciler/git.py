@@ -18,20 +18,29 @@ _REF = re.compile(r"refs/[A-Za-z0-9._/-]+")
 def commit_of(path: str) -> str | None:
     """HEAD of the work tree around ``path``, or None (gitrepository-layout(5))."""
     folder = os.path.dirname(os.path.abspath(path))
-    while not os.path.isdir(os.path.join(folder, ".git")):
+    while not os.path.exists(os.path.join(folder, ".git")):
         parent = os.path.dirname(folder)
         if parent == folder:
             return None
         folder = parent
-    git = os.path.join(folder, ".git")
+    git = _repository(folder)
     head = _line(os.path.join(git, "HEAD"))
     if not head.startswith("ref: "):
         return head if _HASH.fullmatch(head) else None
     ref = head[5:].strip()
     if not _REF.fullmatch(ref) or ".." in ref:
         return None
-    loose = _line(os.path.join(git, ref))
-    return loose if _HASH.fullmatch(loose) else _packed(git, ref)
+    shared = os.path.join(git, _line(os.path.join(git, "commondir")))
+    loose = _line(os.path.join(shared, ref))
+    return loose if _HASH.fullmatch(loose) else _packed(shared, ref)
+
+
+def _repository(folder: str) -> str:
+    """The folder of a work tree's HEAD: .git, or what the file of that name leads to, in a linked
+    work tree (git-worktree(1)) or a submodule."""
+    git = os.path.join(folder, ".git")
+    link = "" if os.path.isdir(git) else _line(git)
+    return os.path.join(folder, link[8:].strip()) if link.startswith("gitdir: ") else git
 
 
 def _packed(git: str, ref: str) -> str | None:
