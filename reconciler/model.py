@@ -148,12 +148,14 @@ def closed(changes: Iterable[Change]) -> tuple[Change, ...]:
 
 
 class Pending(Record):
-    """Configured, but not in effect before a reboot or a VM restart."""
+    """Configured, but not in effect before a reboot or a VM restart. ``said`` are the two in words
+    for people, where they are more than the values."""
 
     object: str
     configured: str
     running: str
     effective: Effective
+    said: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, str]:
         """The contract's form."""

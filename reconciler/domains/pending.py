@@ -8,6 +8,7 @@ from backends.formats import domain_xml
 from backends.libvirt import DomainState
 from reconciler.domains.changes import Target
 from reconciler.domains.record import AUTOSTART, Managed
+from reconciler.domains.words import meant
 from reconciler.model import Effective, Pending
 
 
@@ -25,7 +26,8 @@ def pending(
     names = [key for key in dict.fromkeys(keys) if key != AUTOSTART]
     will, now = domain_xml.read(defined, names), domain_xml.read(present, names)
     for key in names:
-        value = will[key]
-        if value == now[key]:
+        if will[key] == now[key]:
             continue
-        yield Pending(f"{domain.name} {key}", value or "", now[key] or "", Effective.VM_RESTART)
+        value, runs = will[key] or "", now[key] or ""
+        said = tuple(meant(key, text) if text else "" for text in (value, runs))
+        yield Pending(f"{domain.name} {key}", value, runs, Effective.VM_RESTART, said)

@@ -12,14 +12,21 @@ _PINNED = {"vcpupin": "vCPU", "iothreadpin": "iothread"}
 def told(key: str, value: str) -> str:
     """``vcpupin: vCPUs 0-1 on CPUs 8 40``: what it is, and how it is in the domain."""
     family, item = split(key)
-    if family in _PINNED:
-        return f"{key}: {_pins(_PINNED[family], _pairs(value))}"
-    if family == "emulatorpin":
-        return f"{key}: CPUs {value}"
     if family == "card":
-        parts = [f"{address} as function {n}" for address, n in _pairs(value)]
-        return f"one card in the guest: {', '.join(parts)}"
-    return f"{family} {item}: {value}" if item else f"{key}: {value}"
+        return f"one card in the guest: {meant(key, value)}"
+    return f"{family} {item}: {value}" if item else f"{key}: {meant(key, value)}"
+
+
+def meant(key: str, value: str) -> str:
+    """The value alone."""
+    family, _ = split(key)
+    if family in _PINNED:
+        return _pins(_PINNED[family], _pairs(value))
+    if family == "emulatorpin":
+        return f"CPUs {value}"
+    if family == "card":
+        return ", ".join(f"{address} as function {number}" for address, number in _pairs(value))
+    return value
 
 
 def _pairs(value: str) -> list[tuple[str, str]]:

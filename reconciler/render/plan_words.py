@@ -138,7 +138,9 @@ def waiting(plan: Plan) -> list[Pending]:
 
 def awaited(item: Pending) -> str:
     """What is yet to come: of a command line only the arguments that do not run."""
-    running, configured = item.running or "nothing", item.configured or "nothing"
+    configured, running = (
+        text or "nothing" for text in item.said or (item.configured, item.running)
+    )
     if item.object != "kernel-args":
         return f"{running} → {configured}"
     now = tokens(running)

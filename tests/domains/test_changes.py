@@ -15,6 +15,7 @@ from reconciler.domains.record import PROPERTIES, Managed, records
 from reconciler.domains.wanted import spec_path
 from reconciler.model import Change, Effective
 from reconciler.ownership import Owned
+from reconciler.render.plan_words import awaited
 from specs.record import replace
 
 XML = """<domain type='kvm'>
@@ -144,6 +145,8 @@ def test_a_running_vm_waits_for_what_it_lacks() -> None:
     running = replace(domain, state="running", live=XML)
     record = records(owned)[UUID]
     (waits,) = pending(running, target(PINS), record)
+    assert waits.said == ("vCPUs 0-1 on CPUs 2 3", "")
+    assert awaited(waits) == "nothing → vCPUs 0-1 on CPUs 2 3"
     assert (waits.object, waits.configured, waits.running) == ("a vcpupin", "0=2 1=3", "")
     assert list(pending(replace(running, live=domain.inactive), target(PINS), record)) == []
     assert list(pending(domain, target(PINS), record)) == []
