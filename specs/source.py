@@ -172,6 +172,8 @@ def _toml_error(path: str, text: str, error: tomli.TOMLDecodeError) -> SpecError
     lines = text.split("\n")
     line = lines[error.lineno - 1].rstrip("\r") if error.lineno <= len(lines) else ""
     message, hint = _in_plain_words(error.msg, line[:200])
+    if text.lstrip().startswith("{"):
+        hint = "this is JSON: a saved plan goes with --apply, a capture with --state"
     return _wrong(path, error.lineno, error.colno, message, hint)
 
 
