@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from backends.formats.cmdline import join, tokens
+from backends.formats.cmdline import has, join, tokens
 from reconciler.budget.words import count
 from reconciler.model import GONE, Change, Effective, Finding, Pending, Plan, Severity
 from reconciler.plan_json import summary
@@ -144,7 +144,7 @@ def awaited(item: Pending) -> str:
     if item.object != "kernel-args":
         return f"{running} → {configured}"
     now = tokens(running)
-    missing = [word for word in tokens(configured) if word not in now]
+    missing = [word for word in tokens(configured) if not has(now, word)]
     return f"not running yet: {join(missing)}" if missing else f"now: {running}"
 
 

@@ -93,7 +93,7 @@ class Boot:
         return Result(
             changes=(*_changes(ctx, args, wish, change), *ended.changes),
             findings=(*findings, *ended.findings),
-            pending=(*_pending(state, wish, change, absent), *_retired(ctx)),
+            pending=_pending(state, wish, change, absent) or _retired(ctx),
             unchanged=() if change.needed else _unchanged(args),
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.model import Plan
+from reconciler.ownership import Owned
 from tests.simulator.host import Bench
 from tests.simulator.hosts import amd_workstation, build, debian
 from tests.simulator.tree import TreeBuilder
@@ -122,6 +123,17 @@ def test_what_waits_is_the_whole_line_that_is_configured(tmp_path: Path) -> None
     host = studio(tmp_path, "quiet splash")
     (waiting,) = host.plan(boot={"absent_kernel_args": ["quiet"]}).pending
     assert waiting.configured == "splash"
+
+
+def test_one_line_waits_once(tmp_path: Path) -> None:
+    """What is new and what has gone wait for the same reboot."""
+    host = studio(tmp_path, "quiet", "quiet iommu=pt")
+    retired = {"args": ["iommu=pt"], "boot_id": "6f1e2c1e-0000-4000-8000-000000000001"}
+    owned = Owned({"kernel-args": {"args": ["nosmt"], "retired": retired}})
+    plan = host.session(boot={"kernel_args": ["nosmt"]}).plan(owned)
+    assert [waiting.configured for waiting in plan.pending] == ["quiet nosmt"]
+    (waiting,) = host.session().plan(Owned({"kernel-args": {"retired": retired}})).pending
+    assert waiting.configured == "without iommu=pt"
 
 
 @pytest.mark.parametrize("running", ["quiet", "quiet iommu=off"])

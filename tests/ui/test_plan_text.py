@@ -110,6 +110,12 @@ def test_names_and_places_are_told_in_words() -> None:
     assert "Waiting for a reboot" in shown
 
 
+def test_an_argument_that_runs_in_other_quotes_does_not_wait() -> None:
+    line = 'quiet foo="a b" nosmt'
+    waiting = Pending("kernel-args", line, 'ro quiet "foo=a b"', Effective.REBOOT)
+    assert "not running yet: nosmt\n" in text(plan(pending=(waiting,)), Style())
+
+
 def test_hostile_text_reaches_no_terminal() -> None:
     found = plan(change("/etc/\x1b[31mx", WriteFile("/etc/\x1b[31mx", b"\x1b]0;evil\x07\n")))
     assert "\x1b" not in text(found, Style(), verbose=True)
