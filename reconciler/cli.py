@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -60,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code; a traceback means a bug."""
     arguments = sys.argv[1:] if argv is None else argv
     open_streams()
+    forgive_letters()
     try:
         args = parse(arguments)
         forgo_pydantic_plugins()
@@ -95,6 +97,14 @@ def open_streams() -> None:
                 os.close(fd)
             os.set_inheritable(number, True)
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def forgive_letters() -> None:
+    """A locale without our arrows and ticks (ISO-8859-1, say) shows ? for them: what was done must
+    be told, and a run must not end over a letter."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="replace")
 
 
 def console() -> NoReturn:

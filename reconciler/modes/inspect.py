@@ -8,7 +8,7 @@ import sys
 
 from backends.libvirt.health import observe_health
 from reconciler.inspection import Inspection, inspect
-from reconciler.modes.output import dump
+from reconciler.modes.output import dump, write_page
 from reconciler.source import Source, source
 
 
@@ -41,7 +41,7 @@ def _show(found: Inspection, args: argparse.Namespace) -> None:
     elif args.format == "html":
         from reconciler.render.html.inspect_page import page
 
-        sys.stdout.write(page(found))
+        write_page(page(found))
     elif args.format == "markdown":
         from reconciler.render.inspect_markdown import markdown
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,13 @@ def dump(data: Mapping[str, Any]) -> None:
     from reconciler.plan_json import dumps
 
     sys.stdout.write(dumps(data))
+
+
+def write_page(page: str) -> None:
+    """An HTML page, in the encoding that it says it has, whatever the locale's is."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.write(page)
 
 
 def show(plan: Plan, args: argparse.Namespace, outcome: Outcome | None = None) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 from reconciler.model import Plan
-from reconciler.modes.output import plan_exit_code, show
+from reconciler.modes.output import plan_exit_code, show, write_page
 from reconciler.modes.target import spec_path
 from reconciler.session import Session
 from reconciler.source import source
@@ -25,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         _save(args.out, plan)
     if args.format == "html":
-        sys.stdout.write(_picture(plan, plan.observed, session.spec))
+        write_page(_picture(plan, plan.observed, session.spec))
     else:
         show(plan, args)
     return plan_exit_code(plan, args)

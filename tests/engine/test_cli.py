@@ -180,6 +180,23 @@ def test_refusals(root: Path, tmp_path: Path, table: str, code: str, words: str)
     assert words in found[code]["message"]
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("mode", ["--plan", "--inspect", "--init"])
+def test_a_locale_without_our_letters_shows_others(
+    root: Path, spec: Path, mode: str, encoding: str
+) -> None:
+    argv = [sys.executable, "-m", "reconciler", mode, "--root", str(root)]
+    argv += [str(spec)] if mode == "--plan" else []
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(argv, env=env, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode(encoding)
+    if mode == "--inspect":
+        page = subprocess.run([*argv, "--format", "html"], env=env, capture_output=True, check=True)
+        assert '<meta charset="utf-8">' in page.stdout.decode("utf-8")
+        assert "·" in page.stdout.decode("utf-8")
+
+
 def test_the_spec_of_a_tree_lies_in_it(root: Path, spec: Path) -> None:
     (root / "etc/reconcile").mkdir()
     (root / "etc/reconcile/host.toml").symlink_to("/srv/spec.toml")
