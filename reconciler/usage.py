@@ -101,6 +101,8 @@ def check(args: Namespace) -> None:
 def _check_operands(args: Namespace) -> None:
     low, high = _OPERANDS.get(args.mode, (0, 0))
     count = len(args.operands)
+    if "" in args.operands:  # an unset variable of a script must not stand for the default
+        raise UsageError(f"--{args.mode} is given an empty name")
     if count < low:
         raise UsageError(f"--{args.mode} needs {_NEEDED[args.mode]}")
     if high is not None and count > high:

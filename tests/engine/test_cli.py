@@ -45,6 +45,8 @@ def spec(tmp_path: Path) -> Path:
         (["--plan", "--apply"], "one mode at a time"),
         (["--plan", "a", "b"], "one too many: reconcile --plan [SPEC]"),
         (["--validate"], "needs a spec"),
+        (["--apply", ""], "empty name"),
+        (["--plan", "--root", ""], "no such folder"),
         (["--capture"], "needs the file to write"),
         (["--schema", "x"], "one too many: reconcile --schema"),
         (["--plan", "--root", "/", "--state", "x"], "exclude"),
