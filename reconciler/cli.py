@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from reconciler import __version__, options, usage
 from reconciler.lean import collect_seldom, forgo_pydantic_plugins
+from reconciler.messages import hush, perhaps_unread
 from specs.errors import ReconcileError, SpecError
 
 
@@ -68,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from reconciler import modes
 
         code = modes.run(args)
-        sys.stdout.flush()
+        with perhaps_unread():
+            sys.stdout.flush()
         return code
     except ReconcileError as e:
         report(e)
@@ -76,8 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone: say nothing more, and let the flush at exit be quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        hush()
         return 1
     except OSError as e:  # of the output itself, or of a file that nobody foresaw
         report(ReconcileError(e.strerror or str(e), where=str(e.filename or "standard output")))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.messages import perhaps_unread
 from reconciler.model import Effective, Plan
 from reconciler.outcome import Outcome
 from specs.record import replace
@@ -29,6 +30,11 @@ def write_page(page: str) -> None:
 
 def show(plan: Plan, args: argparse.Namespace, outcome: Outcome | None = None) -> None:
     """Print a plan; with an outcome, what became of each change."""
+    with perhaps_unread():
+        _show(plan, args, outcome)
+
+
+def _show(plan: Plan, args: argparse.Namespace, outcome: Outcome | None) -> None:
     if args.format == "json":
         dump(_json(plan, outcome))
     elif args.format == "markdown":

@@ -182,6 +182,20 @@ def test_refusals(root: Path, tmp_path: Path, table: str, code: str, words: str)
     assert words in found[code]["message"]
 
 
+@pytest.mark.parametrize("more", [[], ["-v", "--format", "json"]])
+def test_what_was_done_is_told_by_the_exit_code_where_nobody_reads(
+    root: Path, tmp_path: Path, more: list[str]
+) -> None:
+    wanted = tmp_path / "limits.toml"
+    wanted.write_text('version = 1\n[limits]\nmemlock = "1G"\n')
+    read, write = os.pipe()
+    os.close(read)
+    argv = [sys.executable, "-m", "reconciler", "--apply", str(wanted), "--root", str(root), *more]
+    done = subprocess.run(argv, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "[1/1] /etc/security/limits.d/reconcile.conf\n")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 @pytest.mark.parametrize("mode", ["--plan", "--inspect", "--init"])
 def test_a_locale_without_our_letters_shows_others(
