@@ -101,7 +101,8 @@ def pages(guest: Guest, node: int, kib: int) -> int:
 
 def configuration(guest: Guest) -> dict[str, str]:
     """Every file of /etc, and of the boot configuration outside generated files: path to kind,
-    mode, owner and content digest (or link target)."""
+    mode, owner and content digest (or link target). Without the random seed, which the boot loader
+    itself writes anew at each start (systemd-boot(7))."""
     places = "/etc /boot/loader /boot/efi/loader"
     text = guest.out(
         f"find {places} -xdev -printf '%p\\t%y %m %U:%G %l\\n' 2>/dev/null | sort;"
@@ -114,7 +115,7 @@ def configuration(guest: Guest) -> dict[str, str]:
         else:
             path, _, facts = line.partition("\t")
             found[path] = facts
-    return found
+    return {path: facts for path, facts in found.items() if not path.endswith("random-seed")}
 
 
 def changed_since(guest: Guest, stamp: str) -> list[str]:

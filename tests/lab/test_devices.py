@@ -9,7 +9,7 @@ from .conftest import Lab
 from .machines import NIC, NIC_NODE1, NIC_TWIN, NVME_SRIOV
 from .tool import SPEC, Reconcile
 
-pytestmark = [pytest.mark.lab, pytest.mark.story]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 VFS = tuple(f"{NVME_SRIOV[:-1]}{n}" for n in (1, 2))
 WANTED = f"""version = 1

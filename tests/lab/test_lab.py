@@ -40,7 +40,7 @@ def intel(lab: Lab) -> Iterator[Guest]:
     lab.end(guest)
 
 
-@pytest.mark.story
+@pytest.mark.long
 @pytest.mark.xdist_group("machines")
 def test_a_guest_reboots_and_survives_a_power_cut(lab: Lab) -> None:
     guest = lab.boot(_first())

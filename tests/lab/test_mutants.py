@@ -20,7 +20,7 @@ def test_a_mutant_is_the_checkout_with_one_defect(mutant: Mutant, tmp_path: Path
 
 
 @pytest.mark.lab
-@pytest.mark.story
+@pytest.mark.long
 @pytest.mark.parametrize(
     "mutant",
     [pytest.param(m, id=m.name, marks=pytest.mark.xdist_group(m.flavour)) for m in MUTANTS],

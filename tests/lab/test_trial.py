@@ -78,7 +78,7 @@ def fails(trial: Trial, argument: str, minutes: int = 1) -> None:
     trial.is_back()
 
 
-@pytest.mark.story
+@pytest.mark.long
 @pytest.mark.xdist_group("sdboot")
 def test_a_kernel_that_panics_comes_back_by_itself(lab: Lab) -> None:
     guest = lab.boot("sdboot")
@@ -86,14 +86,14 @@ def test_a_kernel_that_panics_comes_back_by_itself(lab: Lab) -> None:
     lab.end(guest)
 
 
-@pytest.mark.story
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", [pytest.param(f, marks=pytest.mark.xdist_group(f)) for f in FLAVOURS]
 )
 def test_trials(lab: Lab, name: str) -> None:
     """The old arguments are back after all but the last."""
     guest = lab.boot(name)
-    steps = report.Steps(f"trial-{name}", guest.setup.accel)
+    steps = report.Steps(f"trial-{name}", guest.setup.accel, guest.cpu_seconds)
     trial = begin(guest, name)
     with steps("panics"):
         fails(trial, PANIC)

@@ -8,7 +8,7 @@ from tests.lab.conftest import Lab
 from tests.lab.guest import Guest
 from tests.lab.tool import SPEC, Reconcile
 
-pytestmark = [pytest.mark.lab, pytest.mark.story]
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 WANTED = """version = 1
 [cpu]
