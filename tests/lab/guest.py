@@ -222,7 +222,7 @@ class Guest:
 
         self._boot_id = self._wait(fresh, timeout or self.boot_timeout, "boot")
         self.state = self.run("systemctl is-system-running --wait").text.strip()
-        # No unit waits for the modules that udev loads for processors and cards (/dev/kvm is one's).
+        # No unit waits for the modules that udev loads for processors and cards: /dev/kvm is one's.
         self.out("udevadm settle --timeout=300")
         return time.monotonic() - begin
 
