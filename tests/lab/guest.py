@@ -92,7 +92,11 @@ class Guest:
         argv = ["setpriv", "--pdeathsig", "KILL", *self.setup.argv()]
         with open(self._errors, "wb") as errors:
             self._process = subprocess.Popen(
-                argv, stderr=errors, stdin=subprocess.DEVNULL, start_new_session=True
+                argv,
+                stderr=errors,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env={**os.environ, "TMPDIR": str(self.setup.work)},
             )
         return self._wait_boot()
 

@@ -147,6 +147,7 @@ def _nvme(board: _Board) -> None:
         "max_ioqpairs=26",
         "msix_qsize=13",
     )
+    # Empty at every start: what is written goes to a file in $TMPDIR that nobody else sees.
     null = "format=raw,file.driver=null-co,file.size=64M,file.read-zeroes=on"
-    board.add("-drive", f"if=none,id=nv0,{null}")
+    board.add("-drive", f"if=none,id=nv0,{null},snapshot=on")
     board.device("nvme", board.port(0x15), "serial=plain", "drive=nv0")
