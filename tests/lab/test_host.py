@@ -43,7 +43,10 @@ def test_what_stands_on_a_disk_and_on_network_cards(host: Guest) -> None:
         assert used[address] == {"default route (br7)", "address on br7"}
     for address in BRIDGE_NICS:
         assert used[address] == {"address on mac7"}
-    for address, why in ((NVME_PLAIN, "/srv/data"), (NIC_TWIN, "default route (br7)")):
+    for address, why in (
+        (NVME_PLAIN, "/srv/data, swap /srv/data/swap"),
+        (NIC_TWIN, "default route (br7)"),
+    ):
         host.write(SPEC, f'version = 1\n[[device]]\nname = "d"\naddress = "{address}"\n')
         refused = [f for f in reconcile.json("--plan")["findings"] if f["severity"] == "refuse"]
         assert f"the host needs {address}: {why}" in [f["message"] for f in refused]
