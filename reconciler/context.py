@@ -18,13 +18,15 @@ BOOT_GROUP = "boot"  # of the changes that the next boot sees all of, or none
 
 
 class ArgWish(Record):
-    """A kernel argument that something needs, and the spec path that asks for it.
-
-    ``source`` says who wants it, for the order: boot, device, cpu, hugepages, then the user's own.
-    """
+    """A kernel argument that something needs, and the spec paths that ask for it, after commas."""
 
     arg: str
     because: str
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The spec paths one by one; what is found wrong with the argument is told of the first."""
+        return tuple(self.because.split(", "))
 
 
 class FileWish(Record):

@@ -128,6 +128,11 @@ class BootState(Record):
     facts: tuple[tuple[str, str], ...] = ()
     trial: TrialState | None = None
 
+    @property
+    def found(self) -> bool:
+        """Whether anything speaks for this loader, and so a backend has read its files."""
+        return bool(self.evidence)
+
     def source(self, path: str) -> SourceFile | None:
         """The source file at ``path``, if it was observed."""
         return next((s for s in self.sources if s.path == path), None)

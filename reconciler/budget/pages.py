@@ -62,11 +62,13 @@ def hugepage_args(
         wishes.append(ArgWish(f"default_hugepagesz={size}", "hugepages.default_size"))
     for size in dict.fromkeys(t.size for t in wanted):
         own = [t for t in wanted if t.size == size]
-        wishes.append(ArgWish(f"hugepagesz={size}", own[0].where))
-        wishes.append(ArgWish(f"hugepages={_count(own)}", own[0].where))
+        because = ", ".join(t.where for t in own)
+        wishes.append(ArgWish(f"hugepagesz={size}", because))
+        wishes.append(ArgWish(f"hugepages={_count(own)}", because))
     block = hugepage_words(present)
     if wishes and block_meaning(block, first) == block_meaning([w.arg for w in wishes]):
-        return tuple(ArgWish(word, wishes[0].because) for word in block)
+        because = ", ".join(dict.fromkeys(path for w in wishes for path in w.places))
+        return tuple(ArgWish(word, because) for word in block)
     return tuple(wishes)
 
 

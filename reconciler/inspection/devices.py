@@ -126,7 +126,7 @@ def _findings(
         if sibling.is_bridge:
             text = f"{sibling.address}, a bridge of its IOMMU group, would have to go along"
             yield Finding(Severity.REFUSE, "group-not-viable", "", text)
-    yield from safety.group_findings(chosen, given, state.iommu, state.pci, state.needs)
+    yield from safety.guest_findings(chosen, given, state)
     yield from safety.use_findings(chosen, state.needs)
     yield from safety.seat_findings([chosen], state.needs, state.pci, state.boot.running)
 

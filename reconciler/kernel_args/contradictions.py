@@ -28,7 +28,7 @@ def findings(args: Sequence[ArgWish], absent: Sequence[str]) -> Iterator[Finding
         found = next((d for d in others if same(pattern, d.arg)), None)
         if found:
             where = f"boot.absent_kernel_args[{index}]"
-            message = f"{pattern} is unwanted here, and {found.because} stands for it"
+            message = f"{pattern} is unwanted here, and {found.places[0]} stands for it"
             yield refuse("kernel-arg-conflict", where, message, _hint(found))
 
 
@@ -51,7 +51,7 @@ def is_about_iommu(word: str) -> bool:
 def _against(word: str, where: str, others: Sequence[ArgWish]) -> Iterator[Finding]:
     found = next((d for d in others if _differ(word, d.arg)), None)
     if found:
-        message = f"{word} contradicts {found.arg}, which {found.because} stands for"
+        message = f"{word} contradicts {found.arg}, which {found.places[0]} stands for"
         yield refuse("kernel-arg-conflict", where, message, _hint(found))
 
 
@@ -80,4 +80,4 @@ def _hint(wish: ArgWish) -> str:
     if _passthrough(wish.arg) is not None:
         other = "translated" if _passthrough(wish.arg) else "passthrough"
         return f'take it out of [boot], or write iommu = "{other}" there'
-    return f"take it out of [boot]: {wish.because} decides this"
+    return f"take it out of [boot]: {wish.places[0]} decides this"

@@ -31,10 +31,10 @@ def findings(
     state: BootState, wish: BootWish, change: BootEdit, args: Sequence[ArgWish]
 ) -> list[Finding]:
     """Which wished arguments are there by others, and which stand there with another value."""
-    because = {a.arg: a.because for a in args}
+    places = {a.arg: a.places[0] for a in args}
     theirs = _theirs(state, wish)
-    left = [_left(arg, because.get(arg, "boot")) for arg in change.already]
-    other = _other_values(theirs, change, because)
+    left = [_left(arg, places.get(arg, "boot")) for arg in change.already]
+    other = _other_values(theirs, change, places)
     return [*left, *other, *_switched_off(theirs, state.running, args)]
 
 
@@ -53,24 +53,24 @@ def _switched_off(
     if needed and found and not has(running, found):
         yield refuse(
             "kernel-arg-conflict",
-            needed.because,
+            needed.places[0],
             f"{found} is configured for the next boot, and not by reconcile: the IOMMU would be "
             "off then",
             f'take it out there, or with boot.absent_kernel_args = ["{found}"]',
         )
 
 
-def _left(arg: str, because: str) -> Finding:
+def _left(arg: str, where: str) -> Finding:
     return note(
         "kernel-arg-foreign",
-        because,
+        where,
         f"{arg} is on the command line already and not by reconcile: left to its owner",
         "take it out of the boot configuration by hand if reconcile shall own it",
     )
 
 
 def _other_values(
-    theirs: Sequence[Sequence[str]], change: BootEdit, because: dict[str, str]
+    theirs: Sequence[Sequence[str]], change: BootEdit, places: dict[str, str]
 ) -> Iterator[Finding]:
     for arg in change.added:
         name = normal_name(name_of(arg))
@@ -80,7 +80,7 @@ def _other_values(
         if words:
             yield warn(
                 "kernel-arg-other-value",
-                because.get(arg, "boot"),
+                places.get(arg, "boot"),
                 f"{words[0]} is on the command line too, and not by reconcile: most parameters "
                 f"take the last value, here {arg}",
                 f'take it out there, or with boot.absent_kernel_args = ["{words[0]}"]',

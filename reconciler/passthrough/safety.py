@@ -75,13 +75,23 @@ def function_findings(
         yield from _bridge(selection.where, function)
     for function in selection.all:
         yield from _physical(selection.where, function)
-        yield from _rmrr(selection.where, function, state.iommu, state.identity.kernel)
         yield from _power(selection.where, function)
         if function.id in _DENYLIST and selection.spec.driver == "vfio-pci":
             allowed = not is_denied(function, words)
             yield _denied(selection.where, function, allowed=allowed)
+
+
+def guest_findings(
+    selection: Selection, given: Collection[PciAddress], state: HostState
+) -> Iterator[Finding]:
+    """What matters to guests alone: a driver of the host does without a viable group, may have
+    memory that firmware keeps, and resets its function by its own means. ``given`` functions go
+    to guests as well."""
+    for function in selection.all:
+        yield from _rmrr(selection.where, function, state.iommu, state.identity.kernel)
     for function in selection.functions:
         yield from _reset(selection.where, function)
+    yield from _group(selection, given, state.iommu, state.pci, state.needs)
 
 
 def is_denied(function: PciFunction, arguments: Iterable[str]) -> bool:
@@ -183,7 +193,7 @@ def _blocks(member: PciFunction) -> bool:
     return not member.is_bridge
 
 
-def group_findings(
+def _group(
     selection: Selection,
     given: Collection[PciAddress],
     iommu: IommuState,

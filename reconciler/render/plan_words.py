@@ -11,6 +11,7 @@ from reconciler.model import GONE, Change, Effective, Finding, Pending, Plan, Se
 from reconciler.plan_json import summary
 from reconciler.render.diff import domain_key
 from reconciler.render.names import short_name
+from reconciler.resources import resources
 
 _CHAPTERS = (
     ("Boot", {"kernel-args", "bootloader", "initramfs", "file"}),
@@ -50,6 +51,8 @@ def chapters(plan: Plan) -> Iterator[tuple[str, list[Change]]]:
 def _chapter(change: Change) -> str:
     if change.kind == "file":
         table = re.split(r"\W", change.because, maxsplit=1)[0]
+        if change.because == GONE:  # says no more who had made it: whose file it is does
+            table = next((r.kind for r in resources() if change.object in r.own_paths), "")
         if table in _FILES:
             return _FILES[table]
     return next((name for name, kinds in _CHAPTERS if change.kind in kinds), "Other")
@@ -110,7 +113,9 @@ def details(plan: Plan, change: Change) -> Iterator[tuple[str, str, str]]:
     for sign, line, because in change.details:
         parent = next((place for place in above if because.startswith(f"{place}.")), "")
         reason = because[len(parent) + 1 :] if parent else labelled(plan, because)
-        said = above == {because} or line.partition(":")[0] == reason.rpartition(".")[2]
+        said = (
+            above == set(because.split(", ")) or line.partition(":")[0] == reason.rpartition(".")[2]
+        )
         yield sign, line, "" if said else reason
 
 

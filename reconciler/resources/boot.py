@@ -63,11 +63,13 @@ class Boot:
         absent = tuple(str(a) for a in ctx.spec.boot.absent_kernel_args)
         if findings := [*_forbidden(args, absent), *contradictions.findings(args, absent)]:
             return Result(findings=tuple(findings))
-        if not (args or owned or absent or ctx.owned.section(BOOT_FILES)):
-            return replace(trial.ended(ctx), pending=_retired(ctx))
         state = ctx.state.boot
-        if stops := [finding_of(_with_arguments(p, args)) for p in state.problems if p.refuse]:
-            return Result(findings=tuple(stops))
+        wanted = bool(args or owned or absent or ctx.owned.section(BOOT_FILES))
+        untrue = ctx.spec.boot.loader != "auto" and not state.found
+        if stops := _stops(state, args) if wanted or untrue else ():
+            return Result(findings=stops)
+        if not wanted:
+            return replace(trial.ended(ctx), pending=_retired(ctx))
         wish = BootWish(
             args=tuple(a.arg for a in args),
             absent=absent,
@@ -113,13 +115,18 @@ def merge(wishes: Sequence[ArgWish]) -> tuple[ArgWish, ...]:
 
 
 def _forbidden(args: Sequence[ArgWish], absent: Sequence[str]) -> list[Finding]:
-    pairs = [(a.arg, a.because) for a in args]
+    pairs = [(a.arg, a.places[0]) for a in args]
     pairs += [(a, f"boot.absent_kernel_args[{i}]") for i, a in enumerate(absent)]
     return [
         refuse("kernel-arg-forbidden", where, problem, "take it out of the spec")
         for arg, where in pairs
         if (problem := check_arg(arg))
     ]
+
+
+def _stops(state: BootState, args: Sequence[ArgWish]) -> tuple[Finding, ...]:
+    """Why the boot configuration of this host cannot be managed."""
+    return tuple(finding_of(_with_arguments(p, args)) for p in state.problems if p.refuse)
 
 
 def _with_arguments(problem: BootProblem, args: Sequence[ArgWish]) -> BootProblem:
@@ -171,9 +178,9 @@ def _because(
     args: Sequence[ArgWish], wish: BootWish, change: BootEdit, unwanted: Sequence[str]
 ) -> str:
     """The spec paths behind what is new; else why something goes."""
-    new = [a.because for a in args if a.arg in change.added and a.arg not in wish.owned]
+    new = [p for a in args if a.arg in change.added and a.arg not in wish.owned for p in a.places]
     gone = ["boot.absent_kernel_args"] if unwanted else []
-    stale = [a.because for a in args] if not change.files else []
+    stale = [place for a in args for place in a.places] if not change.files else []
     return ", ".join(dict.fromkeys([*new, *gone, *stale])) or GONE
 
 

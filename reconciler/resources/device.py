@@ -79,6 +79,7 @@ def _findings(ctx: Context, selections: tuple[Selection, ...]) -> Iterator[Findi
     arguments = _coming_arguments(ctx)
     words = [word for word, _ in arguments]
     needy = [where for where in needing(ctx.spec) if where.startswith("device")]
+    to_guests = safety.given_away(s for s in selections if s.where in needy)
     if needy:
         yield from safety.iommu_findings(ctx, needy[0])
     if ctx.spec.device:
@@ -87,7 +88,8 @@ def _findings(ctx: Context, selections: tuple[Selection, ...]) -> Iterator[Findi
     for selection in selections:
         yield from safety.sibling_findings(selection, state.iommu, state.pci)
         yield from safety.function_findings(selection, state, words)
-        yield from safety.group_findings(selection, given, state.iommu, state.pci, state.needs)
+        if selection.where in needy:
+            yield from safety.guest_findings(selection, to_guests, state)
         yield from safety.use_findings(selection, state.needs)
         yield from framebuffer.findings(selection, state.needs.seat, state.identity.kernel)
         yield from record.group_changes(selection, state.pci, ctx.owned.section(SECTION))

@@ -65,5 +65,6 @@ def _tmpfiles(ctx: Context) -> tuple[FileWish, ...]:
         return ()
     lines = [f"w! {pools.path(t.size, t.node)} - - - - {t.count}" for t in own]
     content = ctx.header + "".join(f"{line}\n" for line in lines)
-    wish = FileWish(TMPFILES, content.encode(), own[0].where, effective=Effective.NOW)
+    because = ", ".join(t.where for t in own)
+    wish = FileWish(TMPFILES, content.encode(), because, effective=Effective.NOW)
     return (wish,)

@@ -17,9 +17,13 @@ from backends.bootloader.state import BootEdit, BootState
 from backends.formats.cmdline import tokens
 from backends.reader import TreeReader
 from backends.steps import Run
+from reconciler.model import Severity
 from specs.boot import LOADERS
+from specs.record import replace
+from specs.spec import HostSpec
 from tests.bootloader.hosts import ARGS, HOSTS, LoaderHost
 from tests.bootloader.sources import Sources
+from tests.devices.planning import plan_on, state_of
 from tests.simulator.tree import TreeBuilder
 
 FOLDERS = ("/boot", "/etc")
@@ -93,6 +97,24 @@ def test_it_is_found_without_doubt(machine: Machine) -> None:
     assert not [p for p in state.problems if p.refuse]
     declared = observe_boot(TreeReader(machine.tree.root), machine.kind.loader)
     assert not [p for p in declared.problems if p.refuse]
+
+
+@pytest.mark.parametrize("args", [(), ("a=1",)])
+@pytest.mark.parametrize("name", sorted(HOSTS))
+def test_a_loader_that_is_not_here_is_refused_whatever_is_wanted(
+    name: str, args: tuple[str, ...], tmp_path: Path
+) -> None:
+    tree = booted(name, tmp_path).tree
+    for declared in declarable():
+        state = observe_boot(TreeReader(tree.root), declared)
+        spec = HostSpec.model_validate(
+            {"version": 1, "boot": {"loader": declared, "kernel_args": args}},
+            context={"loaders": declarable()},
+        )
+        plan = plan_on(replace(state_of(tree.reader()), boot=state), boot=spec.boot)
+        codes = [f.code for f in plan.findings if f.severity is Severity.REFUSE]
+        assert codes == ([] if state.found else ["bootloader-unsupported"]), declared
+        assert declared != "auto" or state.found
 
 
 def test_every_normal_entry_gets_exactly_the_arguments(machine: Machine) -> None:

@@ -31,6 +31,16 @@ def test_nodes_are_one_argument_in_the_order_of_their_numbers() -> None:
     assert args(*_NODES) == ["hugepagesz=1G", "hugepages=0:4,1:8"]
 
 
+def test_an_argument_of_several_pools_names_them_all() -> None:
+    table = pages_table(*_NODES, default_size="1G")
+    all_pools = "hugepages.pages[0], hugepages.pages[1]"
+    wishes = hugepage_args(table, "6.1")
+    assert [w.because for w in wishes] == ["hugepages.default_size", all_pools, all_pools]
+    written = ["default_hugepagesz=1G", "hugepages=0:4,1:8"]
+    (one,) = {w.because for w in hugepage_args(table, "6.1", written)}
+    assert one == f"hugepages.default_size, {all_pools}"
+
+
 @pytest.mark.parametrize(
     ("release", "known"),
     [("5.15.0-generic", False), ("5.16.0", True), ("6.1", True), ("", True), ("odd", True)],

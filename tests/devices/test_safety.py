@@ -73,6 +73,27 @@ def test_bridges_are_exempt_unless_their_driver_uses_dma(
     assert codes(plan(box, device=[device(**BOTH)])) == expected
 
 
+def test_only_guests_need_a_viable_group(box: TreeBuilder) -> None:
+    """The kernel's rule is about who opens the group through VFIO (drivers/iommu/iommu.c)."""
+    box.write("/sys/kernel/iommu_groups/1/reserved_regions", "0x1 0x2 direct\n")
+    to_host = device(**GPU, driver="nvidia")
+    found = plan(box, device=[to_host])
+    assert (codes(found), list(drivers(found))) == ([], ["0000:01:00.0"])
+    for more in (
+        {"device": [{**to_host, "bind": "vm"}]},
+        {"vm": [{"name": "a", "devices": ["dev"]}]},
+    ):
+        refused = codes(plan(box, **{"device": [to_host], **more}))
+        assert {"group-not-viable", "rmrr"} <= set(refused)
+
+
+def test_a_sibling_that_goes_to_a_driver_of_the_host_stays_in_the_way(box: TreeBuilder) -> None:
+    audio = {"name": "audio", "address": "01:00.1"}
+    assert refusals(plan(box, device=[device(**GPU), audio])) == []
+    found = plan(box, device=[device(**GPU), {**audio, "driver": "snd_sof"}])
+    assert [f.where for f in refusals(found)] == ["device[0]"]
+
+
 def test_acs_is_named_in_the_refusal(box: TreeBuilder) -> None:
     box.write("/sys/devices/pci0000:00/0000:00:01.0/config", bytes(4096))
     (finding,) = refusals(plan(box, device=[device(**GPU)]))

@@ -13,11 +13,13 @@ from backends.steps import RemoveFile, Step, WriteAttribute, WriteFile
 from reconciler.model import Change, Effective, Pending, Plan, Unchanged, note, refuse, warn
 from reconciler.outcome import Outcome
 from reconciler.render.plan_text import text
+from reconciler.render.plan_words import chapters
 from reconciler.render.style import Style
 from reconciler.render.wrap import wrap
 from specs.record import replace
 from tests.cli import run
 from tests.simulator.examples import NAMES
+from tests.simulator.host import Bench
 from tests.simulator.hosts import build
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -167,6 +169,24 @@ def test_a_reason_is_told_once() -> None:
     vm = replace(several, details=below, because="vm[0]")
     lines = [line.strip() for line in text(plan(vm), Style()).splitlines()]
     assert {"+ vcpupin: 0=2", "+ hostdev[x]   # devices", "now, because vm[0]"} <= set(lines)
+
+
+def test_a_file_is_told_under_the_same_heading_when_it_goes(tmp_path: Path) -> None:
+    build("sriov-server", tmp_path)
+    bench = Bench(tmp_path)
+    tables = {
+        "sriov": [{"name": "f", "address": "3b:00.1", "vfs": 2}],
+        "hugepages": {"pages": [{"size": "2M", "count": 4}]},
+        "device": [{"name": "d", "address": "3b:00.0"}],
+    }
+    made = _file_headings(bench.plan(**tables))
+    bench.apply(**tables)
+    assert set(made.values()) == {"Boot", "Devices", "Memory"}
+    assert _file_headings(bench.plan()) == made
+
+
+def _file_headings(found: Plan) -> dict[str, str]:
+    return {c.object: name for name, cs in chapters(found) for c in cs if c.kind == "file"}
 
 
 def test_of_a_command_line_only_what_is_missing_waits() -> None:
