@@ -6,7 +6,7 @@ import argparse
 
 from backends.host import Host
 from reconciler import saved
-from reconciler.git import commit_of
+from reconciler.git import version_of
 from reconciler.model import Plan
 from reconciler.modes import resume
 from reconciler.modes.carry_out import carry_out, taken
@@ -54,8 +54,10 @@ def _apply(args: argparse.Namespace, path: str, found: Source, host: Host) -> in
         plan = saved.checked(stored, session.plan(state=state))
         if plan.refusals(strict=args.strict):
             return refused(plan, args)
-        facts = {"digest": plan.spec_digest, "commit": commit_of(plan.spec_path)}
-        outcome = carry_out(host, plan, args, state, session.plan, **facts)
+        # A saved plan carries its spec along; what else that was read from, it does not tell.
+        files = (plan.spec_path,) if stored else session.files
+        version = version_of(host, plan.spec_path, plan.spec_digest, files)
+        outcome = carry_out(host, plan, args, state, session.plan, version)
         after = session.plan()
         if outcome.good:
             remember(host, session, after, going_on=args.resume)

@@ -11,6 +11,7 @@ from backends import lock
 from backends.host import Host
 from backends.package_managers import none_at_work
 from reconciler.context import BOOT_GROUP
+from reconciler.git import Version
 from reconciler.model import Change, Plan
 from reconciler.observe import HostState
 from reconciler.outcome import Outcome
@@ -37,10 +38,11 @@ def carry_out(
     args: argparse.Namespace,
     state: HostState,
     replan: Callable[[Owned], Plan],
-    **facts: str | None,
+    version: Version | None = None,
+    **facts: str,
 ) -> Outcome:
     """Do a plan, with the host taken; ``state`` is that before it, and ``replan`` looks again.
-    The journal keeps ``facts``. Raises JournalError."""
+    The journal keeps the spec's ``version``, and ``facts``. Raises JournalError."""
     if not args.quiet:
         host.watch = watch_of(sys.stderr, plan)
     journal = Journal.start(
@@ -50,6 +52,7 @@ def carry_out(
         boot=state.identity.boot_id,
         command=sys.argv,
         spec=plan.spec_path,
+        **(version.facts if version else {}),
         **facts,
     )
 

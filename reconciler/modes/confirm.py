@@ -12,7 +12,7 @@ from backends.host import Host
 from backends.identity import boot_id
 from reconciler import ownership
 from reconciler.context import BOOT_GROUP
-from reconciler.git import commit_of
+from reconciler.git import version_of
 from reconciler.messages import say
 from reconciler.model import Change, Plan
 from reconciler.modes.carry_out import carry_out, taken
@@ -72,9 +72,8 @@ def run(args: argparse.Namespace) -> int:
 def _carry_out(
     session: Session, plan: Plan, host: Host, args: argparse.Namespace, **facts: str
 ) -> Outcome:
-    facts |= {"digest": plan.spec_digest}
-    commit = commit_of(plan.spec_path)
-    return carry_out(host, plan, args, session.observe(), session.plan, commit=commit, **facts)
+    version = version_of(host, plan.spec_path, plan.spec_digest, (plan.spec_path,))
+    return carry_out(host, plan, args, session.observe(), session.plan, version, **facts)
 
 
 def session_of(there: Armed, source: Source) -> Session:

@@ -25,6 +25,7 @@ def _row(record: RunRecord) -> dict[str, Any]:
         "spec": planned.get("spec"),
         "digest": planned.get("digest"),
         "commit": planned.get("commit"),
+        "uncommitted": planned.get("uncommitted"),
         "undoes": planned.get("undoes"),
         "result": finished.get("result", "killed"),
         "changed": done,
@@ -37,6 +38,7 @@ def text(records: Iterable[RunRecord]) -> str:
     lines = []
     for row in rows(records):
         commit = f", commit {row['commit'][:12]}" if row["commit"] else ""
+        commit += " with changes" if commit and row["uncommitted"] else ""
         lines.append(f"{row['run']}  {row['result']}  {_when(row['when'])}")
         if row["undoes"]:
             lines.append(f"    undoes {clean(row['undoes'])}")
