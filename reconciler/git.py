@@ -64,18 +64,13 @@ def _uncommitted(host: Host, path: str, files: Iterable[str]) -> bool | None:
     top = os.path.realpath(_work_tree(path) or "/")
     names = dict.fromkeys(name for file in files for name in _names(file, top))
     argv = (*_ENV, *_GIT, "-C", top, *_STATUS, "--", *names)
-    if not names or not all(map(_is_utf8, (top, *names))):
+    if not names:
         return None
     try:
         done = host.run(argv, _TIMEOUT, here())
     except StepError:
         return None
     return bool(done.out) if done is not None and done.rc == 0 else None
-
-
-def _is_utf8(name: str) -> bool:
-    """Whether a program can be given the name: sh hands on nothing but UTF-8."""
-    return name.encode(errors="replace").decode() == name
 
 
 def _names(file: str, top: str) -> Iterator[str]:
