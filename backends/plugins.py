@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import cache
 from typing import Any
 
 
+@cache
 def names(package: str) -> tuple[str, ...]:
     """What the modules of a package are called in a spec, sorted; none of them is imported."""
     path = importlib.import_module(package).__path__

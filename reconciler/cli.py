@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from reconciler import __version__, options, usage
@@ -25,7 +26,9 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The command line of the contract."""
-    p = _Parser(prog="reconcile", allow_abbrev=False, add_help=False)
+    # A width of its own: argparse asks the terminal for one with every option that it is told.
+    shape = partial(argparse.HelpFormatter, width=80)
+    p = _Parser(prog="reconcile", allow_abbrev=False, add_help=False, formatter_class=shape)
     for mode in options.MODES:
         p.add_argument(f"--{mode.name}", action="append_const", dest="modes", const=mode.name)
     p.add_argument("operands", nargs="*")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from specs.later import inner_model
 from specs.paths import Loc, path_text
 from specs.problems import did_you_mean
 from specs.record import Record
@@ -146,7 +147,7 @@ def _all_keys() -> tuple[tuple[str, str], ...]:
         for name, field in _fields(model):
             if path:
                 found.append((shown, name))
-            inner, inner_many = _inner_model(field.annotation)
+            inner, inner_many = inner_model(field.annotation)
             if inner is not None:
                 models.append((f"{path}.{name}" if path else name, inner_many, inner))
     return tuple(found)
@@ -158,17 +159,6 @@ def _fields(model: Any) -> list[tuple[str, Any]]:
     return [(field.alias or name, field) for name, field in fields.items()]
 
 
-def _inner_model(annotation: Any) -> tuple[Any, bool]:
-    """The model in ``Model``, ``Model | None`` or ``tuple[Model, ...]``; whether it is an array."""
-    if hasattr(annotation, "model_fields"):
-        return annotation, False
-    for argument in getattr(annotation, "__args__", ()):
-        model, _ = _inner_model(argument)
-        if model is not None:
-            return model, getattr(annotation, "__origin__", None) is tuple
-    return None, False
-
-
 def _model_at(loc: Loc) -> Any:
     """The model of the table at ``loc``."""
     from specs.spec import HostSpec
@@ -177,5 +167,5 @@ def _model_at(loc: Loc) -> Any:
     for part in loc:
         if isinstance(part, str):
             field = dict(_fields(model)).get(part)
-            model = None if field is None else _inner_model(field.annotation)[0]
+            model = None if field is None else inner_model(field.annotation)[0]
     return model

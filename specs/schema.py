@@ -6,6 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import create_model
+
+from specs.fields import Items
+from specs.later import inner_model
 from specs.spec import HostSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -13,7 +17,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a spec file. TOML has no null, so a key has no null either."""
-    generated = HostSpec.model_json_schema(by_alias=True)
+    generated = _whole().model_json_schema(by_alias=True)
     for table in _tables(generated):
         table.pop("title", None)
         for key, field in table.get("properties", {}).items():
@@ -24,6 +28,16 @@ def schema() -> dict[str, Any]:
 def schema_text() -> str:
     """The content of ``host.schema.json``."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _whole() -> type[HostSpec]:
+    """The spec with the models of its large tables in their places (specs.later)."""
+    arrays: dict[str, Any] = {}
+    for name, field in HostSpec.model_fields.items():
+        model, many = inner_model(field.annotation)
+        if many:
+            arrays[name] = (Items[model], field)  # type: ignore[valid-type]
+    return create_model("HostSpec", __base__=HostSpec, __doc__=HostSpec.__doc__, **arrays)
 
 
 def _tables(generated: dict[str, Any]) -> Iterator[dict[str, Any]]:

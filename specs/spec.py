@@ -1,19 +1,26 @@
 """The whole spec of a host."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from specs.boot import Boot
 from specs.cpu import Cpu
-from specs.device import Device
 from specs.fields import Items, SpecPath, Table, optional_table
 from specs.host import Host
 from specs.hugepages import Hugepages
+from specs.later import Later
 from specs.limits import Limits
 from specs.problems import problem
-from specs.sriov import Sriov
-from specs.vm import Vm
+
+if TYPE_CHECKING:
+    from specs.device import Device
+    from specs.sriov import Sriov
+    from specs.vm import Vm
+else:
+    Device = Annotated[Any, Later("specs.device", "Device")]
+    Sriov = Annotated[Any, Later("specs.sriov", "Sriov")]
+    Vm = Annotated[Any, Later("specs.vm", "Vm")]
 
 
 def _whole_number(found: object) -> object:

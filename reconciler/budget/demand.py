@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from specs.record import Record
 from specs.values import CpuSet, PageSize
-from specs.vm import Vm
+
+if TYPE_CHECKING:
+    from specs.vm import Vm
 
 
 class VmDemand(Record):

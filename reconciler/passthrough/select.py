@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from backends.pci import PciFunction, PciState
 from reconciler.model import Finding, refuse
-from specs.device import Device, Selector
 from specs.record import Record
 from specs.values import PciAddress
+
+if TYPE_CHECKING:
+    from specs.device import Device, Selector
 
 _LISTS = "reconcile --inspect lists the functions of this host"
 

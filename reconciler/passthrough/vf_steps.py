@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from backends.formats.sriov_rule import count_rule, driver_rule, interface_rule
 from backends.pci import PciFunction
 from backends.pci.vf_settings import VfSettings
 from backends.steps import Run, Step, WriteAttribute
 from reconciler.passthrough.vfs import Fabric, addresses
-from specs.sriov import VirtualFunction
+
+if TYPE_CHECKING:
+    from specs.sriov import VirtualFunction
 
 _BUS = "/sys/bus/pci"
 

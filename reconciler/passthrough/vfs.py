@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from backends.pci import PciFunction, vf_addresses
 from backends.pci.iommu import uses_kernel_dma
@@ -13,8 +14,10 @@ from reconciler.passthrough.held import held
 from reconciler.passthrough.safety import blockers, function_uses
 from reconciler.passthrough.select import find
 from specs.record import Record
-from specs.sriov import Sriov
 from specs.values import PciAddress
+
+if TYPE_CHECKING:
+    from specs.sriov import Sriov
 
 
 class Fabric(Record):

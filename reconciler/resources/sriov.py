@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends.pci import PciFunction
 from backends.steps import Run
@@ -14,8 +14,10 @@ from reconciler.passthrough.need import needing
 from reconciler.passthrough.vfs import Fabric
 from reconciler.resources.device import selected
 from specs.record import replace
-from specs.sriov import VirtualFunction
 from specs.values import PciAddress
+
+if TYPE_CHECKING:
+    from specs.sriov import VirtualFunction
 
 RULES = "/etc/udev/rules.d/90-reconcile-sriov.rules"
 SECTION = "sriov"
@@ -155,7 +157,7 @@ def _as_before(
     """Nothing where the VF is made anew: it goes with the others."""
     known = {name: value for name, value in (before or {}).items() if value is not None}
     # Unchecked: a MAC address of zeros is what a VF has that was given none.
-    old = VirtualFunction.model_construct(index=vf.index, **known)
+    old = vf.model_construct(index=vf.index, **known)
     return vf_steps.settings_argv(interface, old) if known else ()
 
 
@@ -271,7 +273,9 @@ def _settings_back(
         steps: tuple[Any, ...] = ()
         if there and before:
             # Unchecked: a MAC address of zeros is what a VF has that was given none.
-            old = VirtualFunction.model_construct(index=index, **before)
+            from specs.sriov import VirtualFunction as Settings
+
+            old = Settings.model_construct(index=index, **before)
             seen = ctx.state.vf_settings[interface][index]
             if vf_steps.differs(old, seen):
                 steps = (Run(vf_steps.settings_argv(interface, old), timeout=60),)

@@ -35,3 +35,19 @@ def test_a_plan_from_a_capture_imports_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "changes" in done.stdout
+
+
+def test_the_models_of_tables_that_are_not_there_are_not_made(tmp_path: Path) -> None:
+    """The large tables of a spec that has none of them (specs.later)."""
+    spec = tmp_path / "host.toml"
+    spec.write_text("version = 1\n[boot]\nkernel_args = ['iommu=pt']\n")
+    large = ("specs.device", "specs.sriov", "specs.vm", "specs.vm_devices", "specs.vm_memory")
+    code = (
+        "import sys; from reconciler.cli import main; "
+        f"code = main(['--plan', {str(spec)!r}, '--state', {str(EXAMPLE / 'capture.json')!r}]); "
+        f"sys.stderr.write(' '.join(m for m in {large!r} if m in sys.modules)); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -32,7 +32,7 @@ vfs = 2
 @pytest.mark.xdist_group("machines")
 def test_bound_live_back_after_a_reboot_and_given_back(lab: Lab) -> None:
     """Three cards of one id: one is taken at boot, one when its VM starts, one is not declared."""
-    guest = lab.boot(flavours.chosen()[0], append="intel_iommu=on iommu=pt no_timer_check")
+    guest = lab.boot(flavours.chosen()[0])  # by its own boot loader: the initramfs is the new one
     reconcile = Reconcile(guest)
     watched = (NIC, NIC_TWIN, NIC_NODE1, NVME_SRIOV)
     before = {a: observe.driver(guest, a) for a in watched}

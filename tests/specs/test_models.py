@@ -10,6 +10,7 @@ import tomli
 from pydantic import ValidationError
 
 from specs.host import Host
+from specs.later import inner_model
 from specs.spec import HostSpec
 from specs.values import CpuSet, KernelArg, PageSize, PciAddress
 
@@ -286,11 +287,9 @@ def test_specs_are_frozen(field: str) -> None:
 def models(model: Any = HostSpec) -> set[Any]:
     """All models that are reachable from one."""
     found = {model}
-    stack = [field.annotation for field in model.model_fields.values()]
-    while stack:
-        kind = stack.pop()
-        stack.extend(getattr(kind, "__args__", ()))
-        if isinstance(kind, type) and hasattr(kind, "model_fields") and kind not in found:
+    for field in model.model_fields.values():
+        kind, _ = inner_model(field.annotation)
+        if kind is not None and kind not in found:
             found |= models(kind)
     return found
 
