@@ -41,7 +41,7 @@ def test_bound_live_back_after_a_reboot_and_given_back(lab: Lab) -> None:
     reconcile.apply()
     wanted = {**before, NIC: "vfio-pci", **dict.fromkeys(VFS, "vfio-pci")}
     assert {a: observe.driver(guest, a) for a in wanted} == wanted
-    assert reconcile.in_sync()
+    assert reconcile("--plan", "--detailed-exitcode") == 4  # iommu=pt waits for the reboot
     guest.reboot()
     assert {a: observe.driver(guest, a) for a in wanted} == wanted
     assert reconcile.in_sync()
