@@ -21,12 +21,12 @@ def parse_profile(text: str) -> Sections:
     return _parsed(text)
 
 
-def parse_variables(text: str) -> Mapping[str, str]:
-    """The lines ``name=value`` of a file that ``[variables] include=`` names; it has no sections
-    of its own, and those that it has after all count as well."""
+def parse_variables(text: str) -> tuple[tuple[str, str], ...]:
+    """The lines ``name=value`` of a file that ``[variables] include=`` names, in order; it has no
+    sections of its own, and those that it has after all count as well."""
     found = _parsed(f"[variables]\n{text}", allow_no_value=True)
     options = (pair for section in found.values() for pair in section.items())
-    return {name: value for name, value in options if value is not None and _NAME.match(name)}
+    return tuple((name, said) for name, said in options if said is not None and _NAME.match(name))
 
 
 def _parsed(text: str, *, allow_no_value: bool = False) -> Sections:
@@ -62,8 +62,9 @@ def defined(variables: Mapping[str, str], texts: Mapping[str, str | None]) -> Ma
     holds the variables before it; one that TuneD's functions make is not known."""
     known: dict[str, str] = {}
     for name, value in variables.items():
-        read = parse_variables(texts.get(value) or "") if name == "include" else {name: value}
-        for one, said in read.items():
+        included = name == "include"
+        read = parse_variables(texts.get(value) or "") if included else ((name, value),)
+        for one, said in read:
             known[one] = expand(said, known)
     return {name: value for name, value in known.items() if "${f:" not in value}
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _UNITS = "KMGTPE"
 _SIZE = re.compile(r"(\d{1,20})\s?([KMGTPE])(iB)?", re.IGNORECASE | re.ASCII)
 _DECIMAL = re.compile(r"\s*[\d.]+\s*[KMGTPE]B\s*", re.IGNORECASE | re.ASCII)
-_PATTERN = r"^[0-9]{1,20}\s?([KMGTPEkmgtpe])([iI][bB])?$"
+_PATTERN = r"^\s*[0-9]{1,20}\s?([KMGTPEkmgtpe])([iI][bB])?\s*$"
 _LARGEST = 1 << 63
 
 

@@ -82,8 +82,10 @@ def ours(*paths: Path) -> Mapping[str, list[Any]]:
 def test_variables() -> None:
     text = "# a=1\na = 2-3 # mine\nb=${a},5\nc\nd=${f:calc_isolated_cores:1}\ne=\\${a}\n[x]\nf=1\n"
     found = {"a": "2-3", "b": "${a},5", "d": "${f:calc_isolated_cores:1}", "e": "\\${a}", "f": "1"}
-    assert parse_variables(text) == found
-    assert parse_variables("a\n b\n") == {}
+    assert dict(parse_variables(text)) == found
+    assert parse_variables("a\n b\n") == ()
+    again = {"/etc/tuned/v": "a=1\n[s]\nb=${a}\na=2\n"}
+    assert defined({"include": "/etc/tuned/v"}, again) == {"a": "2", "b": "1"}
     own = {"before": "${a}", "include": "/etc/tuned/v", "after": "${a}", "a": "7"}
     known = {"before": "${a}", "a": "7", "b": "2-3,5", "e": "\\${a}", "f": "1", "after": "2-3"}
     assert defined(own, {"/etc/tuned/v": text}) == known
@@ -104,7 +106,7 @@ def test_later_profiles_win() -> None:
 @given(st.text())
 def test_arbitrary_text_is_read(text: str) -> None:
     merged([parse_profile(text)])
-    defined(parse_variables(text), {})
+    defined(dict(parse_variables(text)), {})
 
 
 _PLAIN = ["a=1", "a = 2 # x", "b=#3", "b=x#3", " c=4", "# d=5", "e", "=7", "[s]", "", "f:8", "\ta"]
@@ -130,7 +132,7 @@ def test_variables_are_those_of_tuned(
 @pytest.mark.realworld
 @pytest.mark.parametrize("path", realworld_files("modules/tuned-variables"))
 def test_real_variables(path: Path) -> None:
-    assert parse_variables(read(path)) == theirs("variables", [[path]])[0] != {}
+    assert dict(parse_variables(read(path))) == theirs("variables", [[path]])[0] != {}
 
 
 def test_profiles_of_the_package() -> None:
