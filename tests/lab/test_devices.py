@@ -12,6 +12,7 @@ from .tool import SPEC, Reconcile
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 VFS = tuple(f"{NVME_SRIOV[:-1]}{n}" for n in (1, 2))
+EMPTY = "version = 1\n"
 WANTED = f"""version = 1
 [[device]]
 name = "nic"
@@ -36,6 +37,7 @@ def test_bound_live_back_after_a_reboot_and_given_back(lab: Lab) -> None:
     reconcile = Reconcile(guest)
     watched = (NIC, NIC_TWIN, NIC_NODE1, NVME_SRIOV)
     before = {a: observe.driver(guest, a) for a in watched}
+    guest.write(SPEC, EMPTY)
     files = observe.configuration(guest)
     guest.write(SPEC, WANTED)
     reconcile.apply()
@@ -45,7 +47,7 @@ def test_bound_live_back_after_a_reboot_and_given_back(lab: Lab) -> None:
     guest.reboot()
     assert {a: observe.driver(guest, a) for a in wanted} == wanted
     assert reconcile.in_sync()
-    guest.write(SPEC, "version = 1\n")
+    guest.write(SPEC, EMPTY)
     reconcile.apply()
     assert {a: observe.driver(guest, a) for a in watched} == before
     assert guest.run(f"test -e /sys/bus/pci/devices/{VFS[0]}").rc != 0
