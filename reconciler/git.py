@@ -30,7 +30,9 @@ _OF_A_HOOK = (
     "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
 )
-_ENV = ("env", *(word for name in _OF_A_HOOK for word in ("-u", name)), "GIT_NO_LAZY_FETCH=1")
+# Under sudo git would obey the configuration of whoever called it, whose filters are programs.
+_UNSET = (*_OF_A_HOOK, "SUDO_UID")
+_ENV = ("env", *(word for name in _UNSET for word in ("-u", name)), "GIT_NO_LAZY_FETCH=1")
 # No index is written, no pattern is read into a file name, nobody's monitor is started.
 _GIT = ("git", "--no-optional-locks", "--literal-pathspecs", "-c", "core.fsmonitor=false")
 _STATUS = ("status", "--porcelain", "--ignored", "--untracked-files=all", "--ignore-submodules=all")
@@ -58,9 +60,8 @@ def version_of(host: Host, path: str, digest: str, files: Iterable[str]) -> Vers
 
 
 def _uncommitted(host: Host, path: str, files: Iterable[str]) -> bool | None:
-    """What git says, where there is one. Since 2.35.2 it refuses a folder that belongs to neither
-    the user nor whoever called sudo, whose configuration it would obey (git-config(1),
-    safe.directory)."""
+    """What git says, where there is one. Since 2.35.2 it refuses a folder that is not this user's,
+    whose configuration it would obey (git-config(1), safe.directory)."""
     top = os.path.realpath(_work_tree(path) or "/")
     names = dict.fromkeys(name for file in files for name in _names(file, top))
     argv = (*_ENV, *_GIT, "-C", top, *_STATUS, "--", *names)

@@ -122,6 +122,22 @@ def test_nothing_of_the_work_tree_is_run(tree: Path) -> None:
     assert not (tree.parent / "ran").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving folders away needs root")
+def test_under_sudo_no_filter_of_the_caller_is_run(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may call this one program as root must not thereby start others as root."""
+    (tree / ".gitattributes").write_text("*.toml filter=mine\n")
+    git(tree, "config", "filter.mine.clean", f"touch {tree.parent}/ran; cat")
+    os.utime(tree / "host.toml", (1, 1))
+    for folder, _, files in os.walk(tree):
+        for name in (folder, *(os.path.join(folder, f) for f in files)):
+            os.lchown(name, 4242, 4242)
+    monkeypatch.setenv("SUDO_UID", "4242")
+    assert version(tree).uncommitted is None
+    assert not (tree.parent / "ran").exists()
+
+
 def test_where_git_will_not_or_cannot_tell_nothing_is_said(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
