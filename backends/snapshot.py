@@ -21,10 +21,13 @@ class SnapshotReader:
 
     def read_bytes(self, path: str, *, optional: bool = False) -> bytes | None:
         """See Reader."""
-        key = (path, optional)
-        if key not in self._contents:
-            self._contents[key] = self._inner.read_bytes(path, optional=optional)
-        return self._contents[key]
+        for key in ((path, False), (path, optional)):
+            if key in self._contents:
+                return self._contents[key]
+        data = self._inner.read_bytes(path, optional=optional)
+        # Nothing, where that was allowed, may be an error for who asks without.
+        self._contents[path, optional and data is None] = data
+        return data
 
     def read_text(self, path: str, *, optional: bool = False) -> str | None:
         """See Reader."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from backends.reader import TreeReader
+import pytest
+
+from backends.reader import NeedsRoot, TreeReader
 from backends.snapshot import SnapshotReader
 from reconciler.observe import observe
 from tests.simulator.hosts import many_functions
@@ -50,3 +52,32 @@ def test_a_look_does_not_see_what_changes_meanwhile(tmp_path: Path) -> None:
     assert look.read_text("/file") == "before"
     assert look.list("/") == ("file",)
     assert look.exists("/more")
+
+
+class Denied(CountingReader):
+    """May not read anything."""
+
+    def read_bytes(self, path: str, *, optional: bool = False) -> bytes | None:
+        """Nothing, or the error."""
+        self.read[path] += 1
+        if not optional:
+            raise NeedsRoot(path)
+        return None
+
+
+def test_what_was_optional_is_still_an_error_for_others(tmp_path: Path) -> None:
+    look = SnapshotReader(inner := Denied(tmp_path))
+    assert look.read_text("/file", optional=True) is None
+    assert look.read_text("/file", optional=True) is None
+    with pytest.raises(NeedsRoot):
+        look.read_text("/file")
+    assert inner.read["/file"] == 2
+
+
+def test_who_asks_for_what_is_there_shares_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    look = SnapshotReader(inner := CountingReader(tmp_path))
+    for optional in (True, False, True):
+        assert look.read_text("/file", optional=optional) == "content"
+        assert look.read_text("/none", optional=not optional) is None
+    assert inner.read["/file"] == 1
