@@ -288,12 +288,14 @@ class Host:
 def _refuse_other_than_utf8(argv: Sequence[str]) -> None:
     """StepError for an argument that ``sh`` cannot hand on: it encodes without surrogates."""
     for word in argv:
-        if not word.isascii() and any("\udc80" <= letter <= "\udcff" for letter in word):
+        try:
+            word.encode()
+        except UnicodeEncodeError:
             raise StepError(
                 f"{argv[0]} could not be run: a name that is not UTF-8",
                 where=word,
                 hint="give it a name in UTF-8 and run again",
-            )
+            ) from None
 
 
 def _spawn(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from specs.record import Record
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel, GetCoreSchemaHandler, ValidationInfo
+    from pydantic import BaseModel, GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
 
@@ -26,9 +26,9 @@ class Later(Record):
         found: type[BaseModel] = getattr(import_module(self.module), self.name)
         return found
 
-    def read(self, value: object, info: "ValidationInfo") -> "BaseModel":
+    def read(self, value: object) -> "BaseModel":
         """A table. Raises ValidationError; pydantic puts its errors under where the table is."""
-        return self.model.model_validate(value, context=info.context)
+        return self.model.model_validate(value)
 
     def __get_pydantic_core_schema__(
         self, source: type[Any], handler: "GetCoreSchemaHandler"
@@ -36,7 +36,7 @@ class Later(Record):
         """A call of ``read``."""
         from pydantic_core import core_schema
 
-        return core_schema.with_info_plain_validator_function(self.read)
+        return core_schema.no_info_plain_validator_function(self.read)
 
 
 def inner_model(annotation: Any) -> tuple[Any, bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.checks.budget import budget_findings
+from reconciler.budget.cpu_checks import kernel_age
 from reconciler.context import Context
 from reconciler.model import Finding, refuse
 
@@ -12,7 +12,11 @@ from reconciler.model import Finding, refuse
 def host_findings(ctx: Context) -> Iterator[Finding]:
     """Whether this is the machine that the spec is for, and one that can do this at all."""
     yield from _wrong_host(ctx)
-    yield from budget_findings(ctx)
+    yield from kernel_age(ctx.state.identity.kernel)
+    if ctx.spec.vm:
+        from reconciler.checks.budget import budget_findings
+
+        yield from budget_findings(ctx)
 
 
 def _wrong_host(ctx: Context) -> Iterator[Finding]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.budget.board import Board
-from reconciler.budget.cpu_checks import kernel_age
 from reconciler.budget.demand import Present, VmDemand, demands, standing
 from reconciler.budget.domain import present
 from reconciler.budget.host_memory import host_memory_findings
@@ -20,8 +19,7 @@ from reconciler.passthrough.select import select_all
 
 
 def budget_findings(ctx: Context) -> Iterator[Finding]:
-    """Pins, places and pages of every ``[[vm]]``, and the kernel's age."""
-    yield from kernel_age(ctx.state.identity.kernel)
+    """Pins, places and pages of every ``[[vm]]``."""
     vms = vm_demands(ctx)
     others = _others(ctx)
     yield from vm_findings(vms, board(ctx), others)

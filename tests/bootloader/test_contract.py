@@ -215,3 +215,8 @@ def test_programs_it_runs_are_checked_by_what_they_made(machine: Machine) -> Non
 def test_the_loaders_own_program_and_stub_are_never_written(machine: Machine) -> None:
     for file in machine.sources.edit(WANTED).files:
         assert not file.path.endswith((".efi", "/grub.cfg"))
+
+
+def test_a_loader_without_a_backend_is_none() -> None:
+    with pytest.raises(KeyError):
+        backend("lilo")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from backends.topology.cpu import observe_cpus
 from reconciler.budget.cpu_checks import cpu_findings, kernel_age
 from reconciler.model import Finding
 from tests.budget.hosts import codes, cpu_table, host
+from tests.cli import run
+from tests.simulator.hosts import build
 from tests.topology.maps import CPU, MapReader, machine
 
 
@@ -135,6 +139,14 @@ def test_where_no_cpus_are_known_only_what_needs_them_is_refused() -> None:
 )
 def test_old_kernels(release: str, old: bool) -> None:
     assert codes(kernel_age(release)) == (["warn kernel-too-old host"] if old else [])
+
+
+def test_every_plan_looks_at_the_kernels_age(tmp_path: Path) -> None:
+    build("sriov-server", tmp_path / "tree")
+    (tmp_path / "tree/proc/sys/kernel/osrelease").write_text("5.10.0-30-amd64\n")
+    (tmp_path / "host.toml").write_text("version = 1\n")
+    ran = run("--plan", tmp_path / "host.toml", "--root", tmp_path / "tree", "--format", "json")
+    assert "kernel-too-old" in {f["code"] for f in json.loads(ran.out)["findings"]}
 
 
 def test_without_cpus_to_be_seen_the_reserved_ones_must_be_declared() -> None:

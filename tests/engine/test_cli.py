@@ -191,7 +191,9 @@ def test_what_was_done_is_told_by_the_exit_code_where_nobody_reads(
     read, write = os.pipe()
     os.close(read)
     argv = [sys.executable, "-m", "reconciler", "--apply", str(wanted), "--root", str(root), *more]
-    done = subprocess.run(argv, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    # As users have it: what is printed waits in a buffer, and would be printed again at the end.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(argv, stdout=write, stderr=subprocess.PIPE, text=True, env=env)
     os.close(write)
     assert (done.returncode, done.stderr) == (0, "[1/1] /etc/security/limits.d/reconcile.conf\n")
 
