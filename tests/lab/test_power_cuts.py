@@ -57,6 +57,7 @@ def test_every_power_cut_is_survived(
 ) -> None:
     guest = lab.boot(flavour)
     guest.write(SPEC, WANTED)
+    guest.out("sync")  # the cuts are to be those of the apply
     before = look(guest, flavour)
     wanted = int(os.environ.get("RECONCILE_LAB_CUTS") or "20")
     folder = Path(tempfile.mkdtemp(prefix=f"cuts-{flavour}.", dir=subdir("runs")))
@@ -64,10 +65,11 @@ def test_every_power_cut_is_survived(
     after = look(guest, flavour)
     assert after != before
     lab.end(guest)
-    lines = [survived(lab, guest.setup, one, flavour, before, after) for one in cuts]
     with capsys.disabled():
-        print(f"\n{flavour}: {len(cuts)} power cuts, {len(lines)} boots")
-        print("\n".join(lines))
+        print(f"\n{flavour}: {len(cuts)} power cuts")
+        for number, one in enumerate(cuts, 1):
+            line = survived(lab, guest.setup, one, flavour, before, after)
+            print(f"boot {number} of {len(cuts)}: {line}", flush=True)
     shutil.rmtree(folder)
 
 
