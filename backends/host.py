@@ -1,4 +1,4 @@
-"""A host: reading it and performing steps on it. The only module that starts programs."""
+"""A host: reading it and performing steps on it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import os
 import select
 import shlex
 import signal
-import threading
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from backends import files
-from backends.reader import Done, NeedsRoot, Reader, TimedOut, TreeReader
+from backends.programs import Program, run
+from backends.reader import Done, NeedsRoot, Reader, TreeReader
 from backends.runner import Place, chroot, here
 from backends.running import acts_on_running_system
 from backends.steps import (
@@ -26,28 +24,15 @@ from backends.steps import (
     RenameFile,
     Run,
     Step,
+    StepError,
     WriteAttribute,
     WriteFile,
 )
-from backends.watch import Heard, Watch
-from specs.errors import ReconcileError
-
-if TYPE_CHECKING:
-    import sh
+from backends.watch import Watch
 
 NO_LIBVIRT = "none"
-_TICK = 0.2  # seconds
-_LINE = 120  # characters of a command line in an error
 # How the kernel says "this one stays as it is", or "that is gone".
 _REFUSALS = frozenset({errno.EIO, errno.EPERM, errno.ENOENT, errno.ENOSPC, errno.EBUSY})
-
-
-class StepError(ReconcileError):
-    """A step failed; the host's files are whole. ``hint`` says how to repeat it by hand."""
-
-
-class StepTimedOut(StepError, TimedOut):
-    """A program did not end in time."""
 
 
 class Host:
@@ -281,163 +266,8 @@ class Host:
         path = place.find(argv[0])
         if path is None:
             return None
-        _refuse_other_than_utf8(argv)
-        return _spawn(path, tuple(argv), timeout, place, stdin, watch, self.handed_on)
-
-
-def _refuse_other_than_utf8(argv: Sequence[str]) -> None:
-    """StepError for an argument that ``sh`` cannot hand on: it encodes without surrogates."""
-    for word in argv:
-        try:
-            word.encode()
-        except UnicodeEncodeError:
-            raise StepError(
-                f"{argv[0]} could not be run: a name that is not UTF-8",
-                where=word,
-                hint="give it a name in UTF-8 and run again",
-            ) from None
-
-
-def _spawn(
-    path: str,
-    argv: tuple[str, ...],
-    timeout: float,
-    place: Place,
-    stdin: str | None,
-    watch: Watch | None,
-    handed_on: frozenset[int],
-) -> Done:
-    import sh
-
-    heard = Heard(watch) if watch is not None else None
-    with contextlib.ExitStack() as stack:
-        given = stdin if stdin is not None else stack.enter_context(open(os.devnull))
-        start = _ready(path, argv, place, heard, _in=given, _pass_fds=set(handed_on))
-        try:
-            command = start()
-            ended = _wait(command, timeout, watch)
-        except (OSError, RuntimeError, sh.ForkException) as e:  # no process, or no thread for it
-            raise StepError(
-                f"{shlex.join(argv)} could not be run: {e}",
-                hint="the machine is short of processes or memory; run again",
-            ) from e
-    if not ended:
-        raise StepTimedOut(
-            f"{_shown(argv)} did not end within {timeout:.0f} s and was killed",
-            hint="run it by hand to see what it waits for",
-        )
-    if heard is not None:
-        return Done(argv, int(command.exit_code), *heard.texts)
-    out, err = (s.decode("utf-8", "surrogateescape") for s in (command.stdout, command.stderr))
-    return Done(argv, int(command.exit_code), out, err)
-
-
-def _ready(
-    path: str, argv: tuple[str, ...], place: Place, heard: Heard | None, **more: Any
-) -> Callable[[], sh.RunningCommand]:
-    """What starts the program in the background, whatever its exit status will be."""
-    import sh
-
-    env = {"PATH": place.path, "LC_ALL": "C.UTF-8", "HOME": "/root", "TERM": "dumb"}
-    # sh resolves a path on this machine; inside a chroot the name is looked up after entering.
-    program = sh.Command(path if place.enter is None else _any_program())
-    return partial(
-        program,
-        *argv[1:],
-        _env=env if place.enter else {**os.environ, **env},
-        _cwd="/",
-        _tty_out=False,
-        _tty_in=False,
-        _encoding="utf-8",
-        _decode_errors="surrogateescape",
-        _ok_code=list(range(256)),
-        _truncate_exc=False,
-        _return_cmd=True,
-        _new_session=True,
-        _bg=True,
-        _bg_exc=False,
-        _preexec_fn=None if place.enter is None else _into(place, path, argv, env),
-        _out=heard.out if heard is not None else None,
-        _err=heard.err if heard is not None else None,
-        **more,
-    )
-
-
-def _shown(argv: Sequence[str]) -> str:
-    """A command line for people, who need no more than a line of it."""
-    text = shlex.join(argv)
-    line = text.partition("\n")[0][:_LINE]
-    return line if line == text else f"{line} …"
-
-
-def _wait(command: sh.RunningCommand, timeout: float, watch: Watch | None = None) -> bool:
-    """Wait for a program and for whoever holds its output; False when time ran out.
-
-    The whole session is killed then: a child that keeps the pipe open would keep us waiting.
-    """
-    import sh
-
-    late = threading.Event()
-
-    def kill() -> None:
-        late.set()
-        with contextlib.suppress(ProcessLookupError):
-            command.kill_group()
-
-    timer = threading.Timer(timeout, kill)
-    try:
-        timer.start()
-        if watch is None:
-            command.wait()
-        else:
-            _watched(command, watch)
-    except sh.SignalException:
-        pass  # told by the exit status
-    except RuntimeError:  # no thread for the timer: nothing runs that nobody watches
-        kill()
-        raise
-    finally:
-        timer.cancel()
-    return not late.is_set()
-
-
-def _watched(command: sh.RunningCommand, watch: Watch) -> None:
-    import sh
-
-    try:
-        while True:
-            try:
-                command.wait(timeout=_TICK)
-                return
-            except sh.TimeoutException:  # only this wait is over, not the program
-                watch.ticks()
-    finally:
-        # A wait with a timeout leaves the thread alone that still reads what the program printed.
-        command.process.wait()
-
-
-def _any_program() -> str:
-    import sys
-
-    return sys.executable
-
-
-def _into(
-    place: Place, path: str, argv: tuple[str, ...], env: dict[str, str]
-) -> Callable[[], None]:
-    """Enter the place and exec there: never returns to sh's own exec."""
-
-    def enter() -> None:
-        try:
-            assert place.enter is not None
-            place.enter()
-            os.execve(path, list(argv), env)
-        except OSError as e:
-            os.write(2, f"{e}\n".encode())
-        finally:
-            os._exit(126)
-
-    return enter
+        program = Program(path, tuple(argv), place, self.handed_on)
+        return run(program, timeout, stdin, watch)
 
 
 def _write_in_child(path: str, data: bytes) -> tuple[int, int]:

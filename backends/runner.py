@@ -1,4 +1,4 @@
-"""Where a program runs: this machine, or a chroot of a tree. Starting one is host.py's business."""
+"""Where a program runs: this machine, or a chroot of a tree (programs.py starts it there)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from backends.files import Marks
+from specs.errors import ReconcileError
 from specs.record import Record, field
+
+
+class StepError(ReconcileError):
+    """A step failed; the host's files are whole. ``hint`` says how to repeat it by hand."""
 
 
 class WriteFile(Record):

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
 from backends.files import read_regular
-from backends.host import Host, StepError
+from backends.host import Host
 from backends.runner import here
+from backends.steps import StepError
 from specs.record import Record
 
 _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")

@@ -37,6 +37,30 @@ def test_tests_that_the_docs_name_are_there(page: Path) -> None:
         assert not name or f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
 
 
+def starters(path: Path) -> Iterator[str]:
+    """What a module names that could start a program."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names if a.name in {"sh", "subprocess", "pty"})
+        elif isinstance(node, ast.ImportFrom) and node.module in {"sh", "subprocess", "pty"}:
+            yield node.module
+        elif isinstance(node, ast.Attribute):
+            called = ast.unparse(node)
+            if re.match(r"os\.(exec|spawn|posix_spawn|system|popen)", called):
+                yield called
+
+
+def test_one_module_starts_programs() -> None:
+    packages = ("reconciler", "backends", "specs")
+    found = {
+        str(path.relative_to(ROOT)): {*starters(path)}
+        for package in packages
+        for path in (ROOT / package).rglob("*.py")
+    }
+    assert {path for path, how in found.items() if how} == {"backends/programs.py"}
+    assert found["backends/programs.py"] == {"sh", "os.execve"}
+
+
 def codes() -> Iterator[str]:
     """The codes of all findings that the program makes, as its source names them."""
     makers = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from backends.host import Host, StepError
+from backends.host import Host
+from backends.steps import StepError
 from reconciler.model import Plan
 from reconciler.observe import HostState
 from reconciler.trial.record import Armed

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
 
-from backends.host import Host, StepError
+from backends.host import Host
 from backends.inverse import in_order, inverse
-from backends.runner import here
 from backends.steps import (
     RemoveFile,
     RenameFile,
     Run,
     Step,
+    StepError,
     WriteAttribute,
     WriteFile,
     step_from_json,
 )
-from backends.watch import Watch
 
 
 @pytest.fixture
@@ -97,33 +95,6 @@ def test_a_failing_program_is_quoted_for_repetition() -> None:
 def test_a_missing_program_is_named() -> None:
     with pytest.raises(StepError, match="program not found"):
         Host().perform(Run(("no-such-program-here",)))
-
-
-def test_a_program_that_hangs_is_killed_with_its_children() -> None:
-    with pytest.raises(StepError, match="did not end within"):
-        Host().perform(Run(("sh", "-c", "sleep 60 & wait"), timeout=0.5))
-
-
-def test_output_input_and_status() -> None:
-    host = Host()
-    done = host.run(["sh", "-c", "cat; echo err >&2; exit 3"], 10, here(), "in")
-    assert done is not None
-    assert (done.rc, done.out, done.err) == (3, "in", "err\n")
-    assert host.run(["no-such-program-here"], 10, here()) is None
-
-
-class SlowWatch(Watch):
-    """Takes longer over each line than the program over all of them."""
-
-    def printed(self, line: str) -> None:
-        """A tenth of a second."""
-        time.sleep(0.1)
-
-
-def test_all_output_is_there_though_the_program_ended_long_ago() -> None:
-    done = Host().run(["seq", "8"], 10, here(), watch=SlowWatch())
-    assert done is not None
-    assert done.out.split() == list("12345678")
 
 
 def test_a_link_out_of_the_tree_is_written_inside(tmp_path: Path) -> None:

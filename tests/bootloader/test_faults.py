@@ -14,8 +14,7 @@ import pytest
 
 from backends.expect import problem
 from backends.files import Marks
-from backends.host import StepError
-from backends.steps import Expect, Ran, Run
+from backends.steps import Expect, Ran, Run, StepError
 from reconciler.outcome import Outcome
 from tests.bootloader.hosts import ARGS, HOSTS, LoaderHost
 from tests.simulator.host import Bench, SimHost

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from backends.host import Host, StepError
+from backends.host import Host
 from backends.runner import chroot
-from backends.steps import Run, WriteAttribute
+from backends.steps import Run, StepError, WriteAttribute
 from reconciler.runs.history import runs
 from tests.cli import Ran, run
 from tests.simulator.hosts import build

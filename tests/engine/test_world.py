@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from backends.host import Host, StepError
+from backends.host import Host
 from backends.lock import Locked
 from backends.package_managers import none_at_work
 from backends.runner import here
-from backends.steps import Run, WriteFile
+from backends.steps import Run, StepError, WriteFile
 from reconciler.model import Change, Plan
 from reconciler.ownership import Owned
 from reconciler.render.progress import Lines
@@ -237,10 +237,3 @@ def test_a_package_manager_that_begins_in_between_is_noticed(tree: Path, tmp_pat
         holder.communicate()
     assert outcome.results == {"a": "failed"}
     assert not (tree / "etc/a").exists()
-
-
-def test_a_program_is_not_started_with_a_name_that_is_no_utf8() -> None:
-    """At once, and with the name."""
-    with pytest.raises(StepError, match="echo could not be run: a name that is not UTF-8") as told:
-        Host("/").run(["echo", "initrd-\udcff"], 60.0, here())
-    assert told.value.where == "initrd-\udcff"

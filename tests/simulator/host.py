@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from backends.host import Host, StepError
+from backends.host import Host
 from backends.reader import Done, Reader, TreeReader
-from backends.steps import Run
+from backends.steps import Run, StepError
 from reconciler.model import Plan
 from reconciler.outcome import Outcome
 from reconciler.plan_json import to_json

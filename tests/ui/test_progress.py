@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.host import Host, StepError
-from backends.steps import Run
+from backends.host import Host
+from backends.steps import Run, StepError
 from backends.watch import Watch
 from reconciler.model import Change, Effective, Pending, Plan
 from reconciler.outcome import Outcome
