@@ -56,14 +56,16 @@ class Owned(Record):
 
     def to_bytes(self) -> bytes:
         """The file's content; equal records give equal bytes."""
-        data = {"format": FORMAT, "owned": self.sections}
+        plain = json.loads(json.dumps(self.sections))  # as it will be read
+        data = {"format": FORMAT, "owned": plain, "sha256": _seal(plain)}
         return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
 
 def read(reader: Reader) -> Owned:
     """The record on this host; empty where reconcile never applied anything.
 
-    Raises ReconcileError on a damaged record: guessing here would undo the wrong things.
+    Raises ReconcileError on a damaged record: guessing here would undo the wrong things. Each run
+    keeps a copy of what was owned at its end.
     """
     text = reader.read_text(PATH)
     if text is None:
@@ -72,13 +74,20 @@ def read(reader: Reader) -> Owned:
         data = json_text.loads(text)
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']!r}")
+        if "sha256" in data and data["sha256"] != _seal(data["owned"]):
+            raise ValueError("it is not as it was written")
         return Owned({str(k): dict(v) for k, v in data["owned"].items()})
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise ReconcileError(
             f"this is not an ownership record that this version understands ({e})",
             where=PATH,
-            hint="restore it from the newest folder under /var/lib/reconcile/runs",
+            hint=f"put the copy of the last run back: cp {STATE_DIR}/runs/RUN/owned.json {PATH}",
         ) from e
+
+
+def _seal(plain: Any) -> str:
+    """The digest by which a record that was damaged, or edited by hand, is known."""
+    return digest(json.dumps(plain, sort_keys=True).encode())
 
 
 def file_claim(path: str, owned: OwnedFile, section: str = FILES) -> Claim:

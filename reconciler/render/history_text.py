@@ -17,7 +17,7 @@ def rows(records: Iterable[RunRecord]) -> list[dict[str, Any]]:
 
 def _row(record: RunRecord) -> dict[str, Any]:
     planned, finished = record.first("planned"), record.first("finished")
-    done = [e["change"] for e in record.events if e["event"] == "verified"]
+    done = [e["change"] for e in record.standing("verified")]
     failed = [e["change"] for e in record.events if e["event"] == "failed"]
     return {
         "run": record.run,
@@ -30,6 +30,7 @@ def _row(record: RunRecord) -> dict[str, Any]:
         "result": finished.get("result", "killed"),
         "changed": done,
         "failed": failed,
+        "damaged": record.damaged,
     }
 
 
@@ -40,8 +41,12 @@ def text(records: Iterable[RunRecord]) -> str:
         commit = f", commit {row['commit'][:12]}" if row["commit"] else ""
         commit += " with changes" if commit and row["uncommitted"] else ""
         lines.append(f"{row['run']}  {row['result']}  {_when(row['when'])}")
+        if row["damaged"]:
+            lines.append("    ! its journal is damaged: events are missing")
         if row["undoes"]:
             lines.append(f"    undoes {clean(row['undoes'])}")
+        elif row["when"] is None:
+            lines.append("    what it was to do is not known")
         else:
             lines.append(f"    {clean(str(row['spec']))} ({str(row['digest'])[:19]}{commit})")
         if not row["undoes"]:
@@ -55,7 +60,10 @@ def markdown(records: Iterable[RunRecord]) -> str:
     lines = ["| run | when | result | spec | changed |", "|---|---|---|---|---|"]
     for row in rows(records):
         spec = f"undoes {code(row['undoes'])}" if row["undoes"] else code(row["spec"])
-        changed = [f"✓ {code(c)}" for c in row["changed"]] + [f"✗ {code(c)}" for c in row["failed"]]
+        changed = ["! its journal is damaged"] if row["damaged"] else []
+        changed += [f"✓ {code(c)}" for c in row["changed"]] + [
+            f"✗ {code(c)}" for c in row["failed"]
+        ]
         cells = (code(row["run"]), cell(_when(row["when"])), cell(row["result"]), spec)
         lines.append(f"| {' | '.join(cells)} | {'<br>'.join(changed) or '–'} |")
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from backends.formats import json_text
 from backends.reader import Reader
 from backends.steps import Step, step_from_json
 from reconciler.model import Claim
-from reconciler.ownership import STATE_DIR, Owned
+from reconciler.ownership import STATE_DIR
 from specs.errors import ReconcileError
 from specs.record import Record
 
@@ -29,13 +30,17 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "finished": ("result",),
 }
 _NAMES = ("change", "path", "attribute", "domain")
+_RUN = re.compile(r"\d{8}T\d{6}\.\d{6}Z-\d+")
+_BEGINS = '{"event"'  # every line of a journal
 
 
 class RunRecord(Record):
-    """The events of a run in order. What a power cut has torn is left out."""
+    """The events of a run in order. What a power cut has torn is left out; ``damaged``: other
+    events are missing as well, so that nothing can be undone by what is left."""
 
     run: str
     events: tuple[Mapping[str, Any], ...]
+    damaged: bool = False
 
     @property
     def finished(self) -> bool:
@@ -60,10 +65,15 @@ class RunRecord(Record):
         the change ``but`` are left out. Raises ReconcileError, see ``undo_of``."""
         return [undo_of(self, e) for e in self.standing("step") if e["change"] != but]
 
-    def still_owns(self, owned: Owned) -> bool:
-        """Whether anything that this run claimed is owned to this day."""
-        claimed = (c for e in self.events if e["event"] == "claimed" for c in e["claims"])
-        return any(owned.get(c["section"], c["key"]) is not None for c in claimed)
+    def taken(self) -> list[tuple[str, str]]:
+        """Section and key of what was not owned before this run claimed it."""
+        claimed = [e for e in self.events if e["event"] == "claimed"]
+        pairs = (pair for e in claimed for pair in zip(e["claims"], e["was"], strict=False))
+        return [
+            (claim["section"], claim["key"])
+            for claim, was in pairs
+            if was["value"] is None and claim["value"] is not None
+        ]
 
     def was_owned(self) -> list[Claim]:
         """Claims that give the ownership record back, in the order to make them."""
@@ -91,21 +101,37 @@ def undo_of(record: RunRecord, event: Mapping[str, Any]) -> tuple[Step, ...]:
         ) from e
 
 
+def names(reader: Reader) -> tuple[str, ...]:
+    """The runs on this host, oldest first; whatever else lies there is no run."""
+    return tuple(name for name in reader.list(RUNS) if _RUN.fullmatch(name))
+
+
 def runs(reader: Reader) -> Iterator[RunRecord]:
     """Every run on this host, oldest first."""
-    for name in reader.list(RUNS):
+    for name in names(reader):
         yield record_of(reader, name)
 
 
 def record_of(reader: Reader, name: str) -> RunRecord:
     """The run of that name."""
-    return RunRecord(name, events(reader.read_text(f"{RUNS}/{name}/journal.jsonl") or ""))
+    return of_journal(name, reader.read_text(f"{RUNS}/{name}/journal.jsonl") or "")
 
 
-def events(text: str) -> tuple[Mapping[str, Any], ...]:
-    """The events of a journal. A torn line was never answered by anything that came of it: an
-    event is on the disk before what it announces is done."""
-    return tuple(event for event in map(_event, text.split("\n")) if event is not None)
+def of_journal(name: str, journal: str) -> RunRecord:
+    """The run that a journal tells of. A torn line was never answered by anything that came of it:
+    an event is on the disk before what it announces is done. So the next one has its number."""
+    lines = journal.split("\n")
+    told = [_event(line) for line in lines]
+    events = tuple(event for event in told if event is not None)
+    junk = (line for line, event in zip(lines, told, strict=True) if event is None)
+    missing = any(event.get("n", n) != n for n, event in enumerate(events))
+    return RunRecord(name, events, missing or not all(map(_torn, junk)))
+
+
+def _torn(line: str) -> bool:
+    """Whether a line may be what a power cut has left of one: its beginning, or a block that was
+    never written."""
+    return line.startswith((_BEGINS, "\0")) or _BEGINS.startswith(line)
 
 
 def _event(line: str) -> Mapping[str, Any] | None:
@@ -133,8 +159,8 @@ def _claims(lists: list[list[dict[str, Any]]]) -> bool:
 
 def interrupted(reader: Reader) -> RunRecord | None:
     """The newest run, if it was killed."""
-    names = reader.list(RUNS)
-    if not names:
+    newest = names(reader)[-1:]
+    if not newest:
         return None
-    record = record_of(reader, names[-1])
+    record = record_of(reader, newest[0])
     return None if record.finished else record

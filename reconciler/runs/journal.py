@@ -1,8 +1,9 @@
 """What a run does, written down and synced before it is done: /var/lib/reconcile/runs/ID/.
 
-``plan.json`` is the plan; ``journal.jsonl`` has one JSON object a line:
-planned, then per change claimed, step (with what undoes it), done, and verified | failed |
-skipped | undone; at last finished. A run without "finished" was killed.
+``plan.json`` is the plan, ``owned.json`` what is owned at the end; ``journal.jsonl`` has one JSON
+object a line: planned, then per change claimed, step (with what undoes it), did, done, and
+verified | failed | skipped | undone; at last finished. A run without "finished" was killed. Events
+are numbered (n).
 """
 
 from __future__ import annotations
@@ -18,11 +19,19 @@ from typing import Any
 from backends import files
 from backends.host import Host
 from backends.reader import Reader
-from backends.steps import DefineDomain, RenameFile, Run, Step, WriteAttribute, WriteFile
+from backends.steps import (
+    DefineDomain,
+    RemoveFile,
+    RenameFile,
+    Run,
+    Step,
+    WriteAttribute,
+    WriteFile,
+)
 from reconciler import ownership
 from reconciler.model import Claim
 from reconciler.ownership import STATE_DIR, Owned
-from reconciler.runs.history import RUNS
+from reconciler.runs.history import RUNS, names, record_of
 from specs.errors import ReconcileError
 
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
@@ -57,20 +66,30 @@ class Journal:
             os.chmod(host.locate(STATE_DIR), 0o700)  # whoever has made it
             files.make_folders(folder, 0o700)
         self._path = os.path.join(folder, "journal.jsonl")
+        self._written = len(record_of(host.reader, run).events)
         self._plan = f"{RUNS}/{run}/plan.json"
+        self._copy = f"{RUNS}/{run}/owned.json"
 
     @classmethod
     def start(cls, host: Host, owned: Owned, plan: Mapping[str, Any], **facts: Any) -> Journal:
         """Begin a run: the plan and the first line are on the disk when this returns."""
         now = datetime.now(timezone.utc)
         run = f"{_stamp_after(host.reader, now)}-{os.getpid()}"
-        journal = cls(host, run, owned)
-        with _writing(journal._plan):
-            host.write_file(journal._plan, (json.dumps(plan, indent=1) + "\n").encode(), 0o600)
-        journal._note("planned", when=now.isoformat(timespec="seconds"), pid=os.getpid(), **facts)
-        with _writing(os.path.dirname(journal._path)):
-            files.sync_folder(os.path.dirname(journal._path))
+        try:
+            journal = cls(host, run, owned)
+            journal._begin(plan, when=now.isoformat(timespec="seconds"), pid=os.getpid(), **facts)
+        except JournalError:
+            forget(host, run)  # a full disk is not to be filled with runs that never began
+            raise
         return journal
+
+    def _begin(self, plan: Mapping[str, Any], **facts: Any) -> None:
+        with _writing(self._plan):
+            content = (json.dumps(plan, indent=1) + "\n").encode()
+            self._host.write_file(self._plan, content, 0o600)
+        self._note("planned", **facts)
+        with _writing(os.path.dirname(self._path)):
+            files.sync_folder(os.path.dirname(self._path))
 
     def claim(self, change: str, claims: Sequence[Claim]) -> None:
         """Own things: recorded before they are touched, so that a kill can lose nothing."""
@@ -113,12 +132,15 @@ class Journal:
         self._note(event, change=change, **facts)
 
     def finish(self, result: str) -> None:
-        """The run came to its end, good or bad."""
+        """The run came to its end, good or bad. What is owned then is kept with it: a record that
+        is damaged later can be put back."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        with _writing(self._copy):
+            self._host.write_file(self._copy, self.owned.to_bytes(), 0o600)
         self._note("finished", result=result, when=now)
 
     def _note(self, event: str, **facts: Any) -> None:
-        line = json.dumps({"event": event, **facts}) + "\n"
+        line = json.dumps({"event": event, "n": self._written, **facts}) + "\n"
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         with _writing(self._path):
             fd = os.open(self._path, flags, 0o600)
@@ -126,6 +148,17 @@ class Journal:
                 _append(fd, line.encode())
             finally:
                 os.close(fd)
+        self._written += 1
+
+
+def forget(host: Host, run: str) -> None:
+    """Remove what is kept of a run, as far as that can be done."""
+    folder = f"{RUNS}/{run}"
+    for name in host.reader.list(folder):
+        with contextlib.suppress(ReconcileError):
+            host.perform(RemoveFile(f"{folder}/{name}"))
+    with contextlib.suppress(OSError):
+        os.rmdir(host.locate(folder))
 
 
 def _append(fd: int, line: bytes) -> None:
@@ -147,13 +180,13 @@ def _append(fd: int, line: bytes) -> None:
 def _stamp_after(reader: Reader, now: datetime) -> str:
     """A run's name begins with its time, and sorts after all others even where the clock has gone
     back (a host without a battery clock, before it has asked the network)."""
-    newest = max(reader.list(RUNS), default="").partition("-")[0]
+    newest = max(names(reader), default="").partition("-")[0]
     stamp = now.strftime(_STAMP)
     if stamp > newest:
         return stamp
     try:
         last = datetime.strptime(newest, _STAMP)
-    except ValueError:
+    except ValueError:  # the 31st of February
         return stamp
     return (last + timedelta(microseconds=1)).strftime(_STAMP)
 

@@ -16,6 +16,7 @@ from reconciler.ownership import PATH, read
 from reconciler.plan_json import from_json
 from reconciler.runs.history import RUNS, RunRecord, interrupted
 from reconciler.runs.journal import Journal
+from specs.errors import ReconcileError
 
 
 def recover(host: Host, *, quiet: bool) -> None:
@@ -27,7 +28,12 @@ def recover(host: Host, *, quiet: bool) -> None:
     if not quiet:
         at = f" while doing {change}" if change else ""
         say(f"run {record.run} was killed{at}: clearing up and going on")
-    for path in _leftovers(host, record):
+    try:
+        leftovers = _leftovers(host, record)
+    except ReconcileError as e:  # damaged, or of another version: no reason never to run again
+        say(f"what it may have left beside its files (.NAME.reconcile~) is not known: {e}")
+        leftovers = []
+    for path in leftovers:
         host.perform(RemoveFile(path))
     Journal(host, record.run, read(host.reader)).finish("killed")
 
@@ -35,7 +41,8 @@ def recover(host: Host, *, quiet: bool) -> None:
 def _leftovers(host: Host, record: RunRecord) -> list[str]:
     """Temporary files that a killed step, or the undoing of one, may have left beside its
     target."""
-    ours = (PATH, f"{RUNS}/{record.run}/plan.json")
+    folder = f"{RUNS}/{record.run}"
+    ours = (PATH, f"{folder}/plan.json", f"{folder}/owned.json")
     found = [files.temporary_name(path) for path in ours]
     for step in (*_planned(host, record), *(s for undo in record.undo_steps() for s in undo)):
         found += [files.temporary_name(step.path)] if isinstance(step, WriteFile) else []

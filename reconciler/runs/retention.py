@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Iterable
 
 from backends.host import Host
-from backends.steps import RemoveFile
-from reconciler.ownership import read
-from reconciler.runs.history import RUNS, runs
-from specs.errors import ReconcileError
+from reconciler.ownership import Owned, read
+from reconciler.runs.history import RunRecord, names, runs
+from reconciler.runs.journal import forget
 
 KEPT = 100
 """Runs that are kept in any case, the newest ones."""
@@ -17,18 +16,23 @@ KEPT = 100
 def forget_old_runs(host: Host, kept: int = KEPT) -> None:
     """Remove the journals of runs older than the newest ``kept``.
 
-    Never one that did not finish, nor one that claimed what is owned to this day: its journal tells
-    what stood there before.
+    Never one that did not finish, one that is damaged, nor one that took over what is owned to
+    this day: its journal tells what stood there before.
     """
-    names = host.reader.list(RUNS)
-    old = set(names[: max(0, len(names) - kept)])
-    if not old:
+    known = names(host.reader)
+    if len(known) <= kept:
         return
-    owned = read(host.reader)
-    for record in runs(host.reader):
-        if record.run in old and record.finished and not record.still_owns(owned):
-            folder = f"{RUNS}/{record.run}"
-            for name in host.reader.list(folder):
-                # What cannot be removed stays: this run has done its work.
-                with contextlib.suppress(ReconcileError):
-                    host.perform(RemoveFile(f"{folder}/{name}", (folder,)))
+    records = tuple(runs(host.reader))
+    needed = _took_over(records, read(host.reader))
+    for record in records[:-kept]:
+        if record.finished and not record.damaged and record.run not in needed:
+            forget(host, record.run)
+
+
+def _took_over(records: Iterable[RunRecord], owned: Owned) -> set[str]:
+    """For each thing that is owned the last run before which it was not. A run that only changed
+    what was ours already is not needed for that: a host whose spec changes daily would keep all."""
+    taken: dict[tuple[str, str], str] = {}
+    for record in records:
+        taken |= dict.fromkeys(record.taken(), record.run)
+    return {run for (section, key), run in taken.items() if owned.get(section, key) is not None}

@@ -24,7 +24,7 @@ from reconciler.model import Change, Claim, Effective, Pending, Plan
 from reconciler.observe import HostState
 from reconciler.ownership import Owned
 from reconciler.plan import iommu_word
-from reconciler.plan_json import from_json
+from reconciler.plan_json import PlanError, from_json
 from reconciler.runs.conflicts import conflicts, in_use
 from reconciler.runs.history import RUNS, RunRecord, runs
 from reconciler.runs.journal import file_facts
@@ -37,8 +37,9 @@ IMAGES = "initramfs"  # the change that makes images, and the section of what is
 
 
 def find(host: Host, name: str | None) -> RunRecord:
-    """The run of that name, or the last one that changed something. Raises UsageError."""
-    known = [r for r in runs(host.reader) if r.standing("step")]
+    """The run of that name, or the last one that changed something. Raises UsageError, and
+    ReconcileError where its journal is damaged."""
+    known = [r for r in runs(host.reader) if r.damaged or r.standing("step")]
     if name is None:
         if not known:
             raise ReconcileError(
@@ -50,6 +51,13 @@ def find(host: Host, name: str | None) -> RunRecord:
         names = ", ".join(r.run for r in known[-5:])
         hint = f"the last runs are: {names}" if names else "there are no runs on this host"
         raise UsageError(f"there is no run {name} that left anything to undo", hint=hint)
+    if found.damaged:
+        raise ReconcileError(
+            "the journal of that run is damaged: what is left of it would undo only a part",
+            where=f"{RUNS}/{found.run}/journal.jsonl",
+            hint="apply a spec instead: what is owned is known all the same (an empty spec gives "
+            "everything back); or name another run (reconcile --history)",
+        )
     return found
 
 
@@ -142,7 +150,11 @@ def _overwrites(step: Step, paths: Collection[str]) -> bool:
 def _changes(host: Host, record: RunRecord) -> list[Change]:
     """The changes of the run that were not undone within it. Raises ReconcileError."""
     path = f"{RUNS}/{record.run}/plan.json"
-    whole = from_json(host.reader.read_text(path) or "", path)
+    try:
+        whole = from_json(host.reader.read_text(path) or "", path)
+    except PlanError as e:
+        hint = "apply a spec instead: an empty one gives back all that reconcile made"
+        raise ReconcileError(e.message, where=path, hint=hint) from e
     standing = {e["change"] for e in record.standing("step")}
     return [c for c in whole.changes if c.id in standing]
 

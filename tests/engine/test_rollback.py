@@ -16,10 +16,12 @@ from reconciler.observe import observe
 from reconciler.outcome import Outcome
 from reconciler.ownership import Owned, read
 from reconciler.plan_json import to_json
+from reconciler.render import history_text
 from reconciler.runs import rollback
 from reconciler.runs.apply import Apply
 from reconciler.runs.history import RunRecord, interrupted, runs
 from reconciler.runs.journal import Journal
+from reconciler.runs.recover import recover
 from specs.errors import ReconcileError, UsageError
 from specs.record import replace
 from tests.engine.changes import EMPTY, change
@@ -231,8 +233,7 @@ def test_a_file_that_a_killed_run_had_announced_is_known(bench: Bench) -> None:
     bench.path("/etc/a").write_text("old")
     bench.apply(change("a", WriteFile("/etc/a", b"new")))
     journal = bench.path(f"/var/lib/reconcile/runs/{bench.names()[0]}/journal.jsonl")
-    lines = journal.read_text().splitlines(keepends=True)
-    journal.write_text("".join(line for line in lines if '"event": "did"' not in line))
+    journal.write_text(journal.read_text().partition('{"event": "did"')[0])
     assert bench.conflicts() == {}
     bench.path("/etc/a").write_text("old")
     assert bench.conflicts() == {}
@@ -274,9 +275,73 @@ def test_a_journal_of_another_version_is_refused(bench: Bench) -> None:
         bench.plan()
 
 
+def journal_of(bench: Bench, number: int) -> Path:
+    """The journal of a run."""
+    return bench.path(f"/var/lib/reconcile/runs/{bench.names()[number]}/journal.jsonl")
+
+
+@pytest.mark.parametrize("damage", ["a line is gone", "a line is other text", "all is noise"])
+def test_a_damaged_journal_undoes_nothing(bench: Bench, damage: str) -> None:
+    """Undoing what is left of it would undo a part; undoing the run before it, another run."""
+    bench.apply(change("a", WriteFile("/etc/a", b"1")))
+    bench.apply(change("b", WriteFile("/etc/b", b"1"), WriteFile("/etc/c", b"1")))
+    journal = journal_of(bench, 1)
+    lines = journal.read_text().splitlines(keepends=True)
+    del lines[1]
+    if damage == "a line is other text":
+        lines.insert(1, "\x7fELF\n")
+    journal.write_bytes(os.urandom(20) + b"\n\0" if "all" in damage else "".join(lines).encode())
+    with pytest.raises(ReconcileError, match="journal of that run is damaged") as told:
+        bench.record()
+    assert told.value.where.endswith(f"{bench.names()[1]}/journal.jsonl")
+    assert bench.record(bench.names()[0]).run == bench.names()[0]
+    assert "its journal is damaged" in history_text.text(runs(bench.host.reader))
+    assert "its journal is damaged" in history_text.markdown(runs(bench.host.reader))
+
+
+@pytest.mark.parametrize("torn", ['{"event": "ste', '{"ev', "\0" * 40])
+def test_what_a_power_cut_has_torn_is_no_damage(bench: Bench, torn: str) -> None:
+    """The line was not on the disk, so what it was to announce was not done."""
+    bench.apply(change("a", WriteFile("/etc/a", b"1")))
+    journal = journal_of(bench, 0)
+    journal.write_text(journal.read_text().partition('{"event": "done"')[0] + torn)
+    Journal(bench.host, bench.names()[0], bench.owned).finish("killed")
+    assert bench.record().first("finished")["result"] == "killed"
+    assert bench.rollback().good
+    assert not bench.path("/etc/a").exists()
+
+
+def test_a_run_whose_plan_is_lost_says_so(bench: Bench) -> None:
+    bench.apply(change("a", WriteFile("/etc/a", b"1")))
+    plan = journal_of(bench, 0).with_name("plan.json")
+    plan.write_text("{}")
+    with pytest.raises(ReconcileError, match=r"plan\.json") as told:
+        bench.plan()
+    assert "empty one gives back" in told.value.hint
+
+
+def test_a_killed_run_whose_plan_is_lost_is_no_end_of_all_runs(bench: Bench) -> None:
+    cut(bench, change("a", WriteFile("/etc/a", b"1")), before="a")
+    journal_of(bench, 0).with_name("plan.json").write_text("{}")
+    recover(bench.host, quiet=True)
+    assert interrupted(bench.host.reader) is None
+
+
+def test_what_is_no_run_is_not_taken_for_one(bench: Bench) -> None:
+    bench.apply(change("a", WriteFile("/etc/a", b"1")))
+    bench.path("/var/lib/reconcile/runs/zzz").mkdir()
+    bench.path("/var/lib/reconcile/runs/lost+found").touch()
+    assert interrupted(bench.host.reader) is None
+    assert len(bench.names()) == 1
+
+
 def test_history_tells_what_was_undone(bench: Bench) -> None:
     bench.apply(change("a", WriteFile("/etc/a", b"1")))
     bench.rollback()
     first, second = runs(bench.host.reader)
+    bad = change("bad", WriteFile("/etc/c", b"1"), WriteAttribute("/etc/none", "1"), group="g")
+    bench.apply(change("good", WriteFile("/etc/b", b"1"), group="g"), bad)
+    *_, row = history_text.rows(runs(bench.host.reader))
+    assert (row["changed"], row["failed"]) == ([], ["bad"]), "what was undone was not changed"
     assert second.first("planned")["undoes"] == first.run
     assert json.dumps(second.events)

@@ -17,7 +17,7 @@ from reconciler.ownership import Owned
 from reconciler.plan_json import dumps, from_json, to_json
 from reconciler.render import history_text
 from reconciler.runs.conflicts import conflicts
-from reconciler.runs.history import RunRecord, events
+from reconciler.runs.history import of_journal
 from reconciler.runs.journal import Journal
 from reconciler.runs.rollback import given_back
 from reconciler.runs.rollback import plan as plan_rollback
@@ -100,10 +100,10 @@ def _plan(data: bytes) -> None:
 
 
 def _journal(tree: Path, data: bytes) -> None:
-    record = RunRecord(RUN, events(data.decode("utf-8", "surrogateescape")))
+    record = of_journal(RUN, data.decode("utf-8", "surrogateescape"))
     history_text.text([record])
     record.open_change()
-    record.still_owns(Owned())
+    record.taken()
     given_back(record, Owned())
     host = Host(tree)
     state = observe(host.reader, ())
