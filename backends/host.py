@@ -87,9 +87,9 @@ class Host:
         """Do one step and make it durable. Raises StepError, NeedsRoot."""
         try:
             self._perform(step)
-        except PermissionError as e:
-            raise NeedsRoot(str(e.filename or step.preview())) from e
         except OSError as e:
+            if isinstance(e, PermissionError) and os.geteuid():
+                raise NeedsRoot(str(e.filename or step.preview())) from e
             raise StepError(
                 f"{step.preview()}: {e.strerror or e}",
                 where=str(e.filename or ""),
@@ -298,7 +298,10 @@ def _hint(error: OSError) -> str:
     hints = {
         errno.ENOSPC: "make room on that file system and run again",
         errno.EROFS: "the file system is mounted read-only: remount it, look at dmesg for why",
-        errno.EBUSY: "the kernel says it is in use: find the user, or reboot and run again",
+        errno.EBUSY: "it is in use, or a mount: find the user (fuser, findmnt), or reboot, and run "
+        "again",
+        errno.EPERM: "an immutable file (lsattr), lockdown, a security module: root may not either",
+        errno.EACCES: "a security module (SELinux, AppArmor), a network share: root may not either",
         errno.EIO: "input/output error: look at dmesg and at the disk's health",
     }
     return hints.get(error.errno or 0, "")

@@ -51,6 +51,12 @@ def restore(host: Host, path: str) -> Step:
     return WriteFile(path, content, stat.mode, host.marks(path))
 
 
+def is_back(host: Host, undo: Step) -> bool:
+    """Whether a file is as ``undo`` would make it, and needs none: the step failed before it had
+    changed anything, and what made it fail would make the undo fail as well."""
+    return isinstance(undo, (WriteFile, RemoveFile)) and undo == restore(host, undo.path)
+
+
 def _again(step: Run) -> Run:
     expect = step.expect
     return replace(step, expect=None) if expect and (expect.args or expect.absent) else step

@@ -14,7 +14,7 @@ from reconciler.modes.output import agreed, plan_exit_code, refused, report, sho
 from reconciler.modes.target import spec_path, to_change
 from reconciler.outcome import Outcome
 from reconciler.runs.history import interrupted
-from reconciler.runs.left import remember
+from reconciler.runs.left import remember, remembered
 from reconciler.runs.retention import forget_old_runs
 from reconciler.session import Session
 from reconciler.source import Source
@@ -44,7 +44,7 @@ def _apply(args: argparse.Namespace, path: str, found: Source, host: Host) -> in
     first = saved.checked(stored, session.plan())
     if first.refusals(strict=args.strict):
         return refused(first, args)
-    if not needs_work(first, host):
+    if not needs_work(first, host, session):
         show(first, args, Outcome({}))
         return plan_exit_code(first, args)
     if not agreed(first, args):
@@ -54,10 +54,12 @@ def _apply(args: argparse.Namespace, path: str, found: Source, host: Host) -> in
         plan = saved.checked(stored, session.plan(state=state))
         if plan.refusals(strict=args.strict):
             return refused(plan, args)
-        # A saved plan carries its spec along; what else that was read from, it does not tell.
-        files = (plan.spec_path,) if stored else session.files
-        version = version_of(host, plan.spec_path, plan.spec_digest, files)
-        outcome = carry_out(host, plan, args, state, session.plan, version)
+        outcome = Outcome({})
+        if plan.changes:
+            # A saved plan carries its spec along; what else that was read from, it does not tell.
+            files = (plan.spec_path,) if stored else session.files
+            version = version_of(host, plan.spec_path, plan.spec_digest, files)
+            outcome = carry_out(host, plan, args, state, session.plan, version)
         after = session.plan()
         if outcome.good:
             remember(host, session, after, going_on=args.resume)
@@ -65,6 +67,8 @@ def _apply(args: argparse.Namespace, path: str, found: Source, host: Host) -> in
     return report(plan, outcome, after, args)
 
 
-def needs_work(plan: Plan, host: Host) -> bool:
-    """Whether there is anything to do: changes, or a killed run to clear up after."""
-    return bool(plan.changes) or interrupted(host.reader) is not None
+def needs_work(plan: Plan, host: Host, session: Session) -> bool:
+    """Whether there is anything to do: changes, a killed run to clear up after, or what it did not
+    come to write down."""
+    killed = interrupted(host.reader) is not None
+    return bool(plan.changes) or killed or not remembered(host.reader, session, plan)

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.context import BOOT_GROUP
 from reconciler.messages import perhaps_unread
-from reconciler.model import Effective, Plan
+from reconciler.model import Effective, Pending, Plan
 from reconciler.outcome import Outcome
 from specs.record import replace
 
@@ -77,10 +78,17 @@ def refused(plan: Plan, args: argparse.Namespace) -> int:
 
 def report(plan: Plan, outcome: Outcome, after: Plan, args: argparse.Namespace) -> int:
     """Print what was done and what is pending ``after`` it; returns the exit code."""
-    show(replace(plan, pending=after.pending), args, outcome)
+    pending = _configured(after)
+    show(replace(plan, pending=pending), args, outcome)
     if not outcome.good:
         return 1
-    return 4 if args.detailed_exitcode and after.pending else 0
+    return 4 if args.detailed_exitcode and pending else 0
+
+
+def _configured(after: Plan) -> tuple[Pending, ...]:
+    """What waits: where the boot configuration could not be changed, a reboot brings nothing."""
+    left = any(change.group == BOOT_GROUP for change in after.changes)
+    return tuple(p for p in after.pending if not (left and p.effective is Effective.REBOOT))
 
 
 def plan_exit_code(plan: Plan, args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from backends.host import Host
-from backends.inverse import in_order, inverse
+from backends.inverse import in_order, inverse, is_back
 from backends.steps import Run, Step
 from reconciler.model import Change, Claim, Finding, Plan
 from reconciler.outcome import Outcome
@@ -191,7 +191,8 @@ class Apply:
         steps = [undo for change in changes for undo in self._undo.pop(change.id, [])]
         for step in in_order(steps):
             try:
-                self.host.perform(step)
+                if not is_back(self.host, step):
+                    self.host.perform(step)
             except ReconcileError as e:
                 what = step.preview()
                 problems.append(str(e) if what in str(e) else f"{what}: {e}")

@@ -42,14 +42,27 @@ def left(reader: Reader) -> Left | None:
 
 def remember(host: Host, session: Session, after: Plan, *, going_on: bool) -> None:
     """Write down what waits for a reboot, if the spec wants that; else forget it."""
-    waits = any(p.effective is Effective.REBOOT for p in after.pending)
     known = left(host.reader)
-    if not (session.spec.boot.resume and waits):
+    if not _waits(session, after):
         if known is not None:
             forget(host)
         return
     tries = known.tries if known and going_on else 0
     write(host, Left(session.spec_path, session.spec_digest, boot_id(host.reader), tries))
+
+
+def remembered(reader: Reader, session: Session, plan: Plan) -> bool:
+    """Whether it is written down as ``plan``, which has no changes, leaves it: a run may have been
+    killed in between."""
+    known = left(reader)
+    if not _waits(session, plan):
+        return known is None
+    return known is not None and known.digest == session.spec_digest
+
+
+def _waits(session: Session, plan: Plan) -> bool:
+    reboot = any(p.effective is Effective.REBOOT for p in plan.pending)
+    return session.spec.boot.resume and reboot
 
 
 def write(host: Host, what: Left) -> None:

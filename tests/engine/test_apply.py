@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from backends import files
 from backends.host import Host
 from backends.runner import Place, here
 from backends.steps import RemoveFile, Run, WriteFile
@@ -21,6 +23,7 @@ from reconciler.runs.apply import Apply
 from reconciler.runs.history import interrupted, runs
 from reconciler.runs.journal import Journal
 from reconciler.runs.recover import recover
+from specs.errors import ReconcileError
 from specs.record import replace
 from tests.engine.changes import EMPTY, change
 
@@ -80,6 +83,38 @@ def test_a_failure_is_undone_and_skips_what_needs_it(bench: Bench) -> None:
     assert "exit status 9" in outcome.errors["bad"]
     assert "bad" in outcome.errors["next"]
     assert bench.names() == ["other"]
+
+
+def test_what_could_not_be_changed_needs_no_undo(bench: Bench) -> None:
+    """What stands in the way of the step (an immutable file, a mount) stands in that of its undo:
+    the host is as it was, and nothing is told of as left half done."""
+    (bench.root / "etc/a").write_text("old")
+    (bench.root / "etc/.a.reconcile~/in-the-way").mkdir(parents=True)
+    outcome = bench.apply(change("a"))
+    assert outcome.results == {"a": "failed"}
+    assert outcome.left == []
+    assert "not undone" not in outcome.errors["a"]
+    assert [e["event"] for e in next(iter(runs(bench.host.reader))).events][-2:] == [
+        "undone",
+        "finished",
+    ]
+
+
+class Immutable(Host):
+    """A file of it cannot be written, whoever tries."""
+
+    def write_file(
+        self, path: str, content: bytes, mode: int, marks: files.Marks | None = None
+    ) -> None:
+        """See Host."""
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
+
+
+def test_root_is_not_told_to_become_root(tmp_path: Path) -> None:
+    with pytest.raises(ReconcileError) as told:
+        Immutable(tmp_path).perform(WriteFile("/etc/a", b""))
+    root = os.geteuid() == 0
+    assert told.value.hint.startswith("an immutable file" if root else "run reconcile as root")
 
 
 def test_a_group_is_all_or_nothing(bench: Bench) -> None:

@@ -106,6 +106,21 @@ def test_the_unit_comes_and_goes(tree: Tree, tmp_path: Path) -> None:
     assert not tree.left
 
 
+def test_a_run_that_was_killed_before_it_could_write_it_down(tree: Tree) -> None:
+    """All is done and journalled: the next apply changes nothing but that."""
+    (tree.root / PATH.lstrip("/")).unlink()
+    before = contents(tree.root)
+    assert tree.apply(tree.spec).code == 0
+    assert tree.left
+    assert contents(tree.root) == before
+
+
+def test_what_waits_no_more_is_forgotten_by_any_apply(tree: Tree) -> None:
+    boots(tree.root, f"{OLD} nohz=off", "boot-2")
+    assert tree.apply(tree.spec).code == 0
+    assert not tree.left
+
+
 def test_nothing_is_left_where_the_spec_does_not_ask(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
     tree.spec.write_text(SPEC.replace("resume = true\n", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
@@ -23,7 +24,9 @@ from reconciler.runs.apply import Apply
 from reconciler.runs.history import interrupted, runs
 from reconciler.runs.journal import Journal, JournalError
 from specs.record import replace
+from tests.cli import run
 from tests.simulator.hosts import build
+from tests.trial.hosts import grub_bls
 
 CHECKOUT = Path(__file__).parents[2]
 EMPTY = Plan(host={}, spec_path="/s.toml", spec_digest="sha256:0", state_digest="sha256:1")
@@ -237,3 +240,16 @@ def test_a_package_manager_that_begins_in_between_is_noticed(tree: Path, tmp_pat
         holder.communicate()
     assert outcome.results == {"a": "failed"}
     assert not (tree / "etc/a").exists()
+
+
+def test_no_reboot_is_asked_for_that_would_bring_nothing(tmp_path: Path) -> None:
+    """The arguments could not be written: what is wanted does not wait for a reboot."""
+    grub_bls(tmp_path / "root")
+    spec = tmp_path / "host.toml"
+    spec.write_text("version = 1\n[boot]\nkernel_args = ['nohz=off']\n")
+    (tmp_path / "root/etc/kernel/.cmdline.reconcile~/in-the-way").mkdir(parents=True)
+    apply = ("--apply", spec, "--root", tmp_path / "root")
+    done = run(*apply)
+    assert (done.code, "Next: reboot" in done.out) == (1, False), done.out
+    assert json.loads(run(*apply, "--format", "json").out)["reboot_required"] is False
+    assert "the host is as before in that" in done.out
