@@ -15,6 +15,7 @@ from tests.roots.machine import kernel_of
 _UPDATE = """#!/bin/sh
 set -e
 for image in /boot/initrd.img-*; do
+	case $image in *.new) continue ;; esac  # of a run that was killed; the real one knows versions
 	{
 		find /etc/modprobe.d /etc/udev/rules.d -type f 2>/dev/null | sort
 		grep -l force_load /etc/initramfs-tools/hooks/* 2>/dev/null && echo vfio-pci.ko
