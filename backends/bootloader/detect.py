@@ -62,7 +62,7 @@ def _declared(reader: Reader, loader: str, found: Finds, running: tuple[str, ...
         'leave boot.loader out, or set it to "auto"',
         where="boot.loader",
     )
-    return BootState(loader, (), running, problems=(problem,))
+    return BootState(UNKNOWN, (), running, problems=(problem,))
 
 
 def _leftovers(found: Finds, name: str) -> tuple[str, ...]:

@@ -79,7 +79,9 @@ class _Page(msgspec.Struct):
         host = self.plan.host
         name = str(host.get("hostname") or "this host")
         word = "Plan for" if self.outcome is None else "Applied to"
-        facts = f"{host.get('bootloader')}, IOMMU {host.get('iommu')}"
+        loader = host.get("bootloader")
+        known = "boot loader unknown" if loader == "unknown" else loader
+        facts = f"{known}, IOMMU {host.get('iommu')}"
         self.lines += self.wrapped(f"{word} {name} ({facts})", look="bold")
         # A path is for copying: it is never broken.
         self.lines.append(self.style.paint(f"  from {clean(self.plan.spec_path)}", "dim"))
