@@ -97,7 +97,8 @@ class Change(Record):
     ``requires`` names changes that must be done and verified first. Changes of one ``group`` are
     all done or all undone: a boot configuration is never left half new. ``details`` are further
     lines for people (an argument each, say), as (sign, text, because). A change without steps
-    only gives up what reconcile owns and no longer finds.
+    only gives up what reconcile owns and no longer finds. ``drift``: the record says that this was
+    done already; somebody else has changed it since, or a run was killed before it was done.
     """
 
     id: str
@@ -113,9 +114,10 @@ class Change(Record):
     group: str = ""
     claims: tuple[Claim, ...] = ()
     details: tuple[tuple[str, str, str], ...] = ()
+    drift: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The contract's form, with our additions (``details``, ``group``, ``claims``)."""
+        """The contract's form and our additions (``details``, ``group``, ``claims``, ``drift``)."""
         return {
             "id": self.id,
             "kind": self.kind,
@@ -133,6 +135,7 @@ class Change(Record):
                 {"section": c.section, "key": c.key, "value": c.value, "settled": c.settled}
                 for c in self.claims
             ],
+            **({"drift": True} if self.drift else {}),
         }
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 
-from backends.steps import DefineDomain, RemoveFile, WriteFile
+from backends.steps import DefineDomain, RemoveFile, RenameFile, WriteFile
 from reconciler.checks import host_findings
 from reconciler.context import Context, Wishes
 from reconciler.digest import digest
 from reconciler.model import Change, Effective, Finding, Pending, Plan, Severity, closed
 from reconciler.observe import HostState
+from reconciler.ownership import Owned
 from reconciler.resources import initramfs, resources
 from specs.record import replace
 
+_LASTING = (WriteFile, RemoveFile, RenameFile, DefineDomain)
 _RANK = {Severity.REFUSE: 0, Severity.WARN: 1, Severity.NOTE: 2}
 
 
@@ -25,7 +27,7 @@ def build(ctx: Context, *, spec_digest: str) -> Plan:
     results = [resource.plan(ctx, wishes) for resource in resources()]
     findings += [f for result in results for f in result.findings]
     held = {r.held: r.until for r in results if r.held}
-    found = [c for r in results for c in r.changes]
+    found = [_marked(ctx.owned, c) for r in results for c in r.changes]
     changes = ordered([c for c in found if c.group not in held])
     return Plan(
         host=host_summary(ctx),
@@ -48,6 +50,16 @@ def build(ctx: Context, *, spec_digest: str) -> Plan:
         names={str(f.address): ctx.state.names.name(f.vendor, f.device) for f in ctx.state.pci},
         contents=_contents(ctx, changes),
     )
+
+
+def _marked(owned: Owned, change: Change) -> Change:
+    """Files and domains that the record has as this change would leave them are no longer so. (An
+    attribute of the running kernel is not looked at: a reboot takes it back.)"""
+    lasting = any(isinstance(step, _LASTING) for step in change.steps)
+    claims = [c for c in change.claims if not initramfs.due(c)]
+    claimed = any(claim.value is not None for claim in claims)
+    drift = lasting and claimed and owned.with_claims(claims) == owned
+    return replace(change, drift=True) if drift else change
 
 
 def _waiting(change: Change, until: Effective) -> Pending:

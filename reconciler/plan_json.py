@@ -120,4 +120,5 @@ def _change(data: Mapping[str, Any]) -> Change:
             Claim(c["section"], c["key"], c["value"], c["settled"]) for c in data["claims"]
         ),
         details=tuple((d["sign"], d["text"], d["because"]) for d in data["details"]),
+        drift=bool(data.get("drift", False)),
     )

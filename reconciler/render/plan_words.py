@@ -31,6 +31,7 @@ WAITS = {
     Effective.VM_RESTART: "a restart of the VM",
     Effective.REBOOT: "a reboot",
 }
+_DRIFT = "drift: recorded as done, but changed by somebody else since, or a run was killed"
 FINDING_WORDS = {Severity.REFUSE: "refused", Severity.WARN: "warning", Severity.NOTE: "note"}
 _OBJECTS = {"kernel-args": "kernel command line", "trial": "trial boot"}
 # Fields that say no more than the object does.
@@ -132,7 +133,8 @@ def why(plan: Plan, change: Change) -> str:
     """The reason for a change; empty where it is many things and every line has its own."""
     reasons = {because for _, _, because in change.details}
     told = len(reasons) > 1 and "" not in reasons and "," in change.because
-    return "" if told else labelled(plan, change.because)
+    reason = "" if told else labelled(plan, change.because)
+    return "; ".join(filter(None, (reason, _DRIFT if change.drift else "")))
 
 
 def waiting(plan: Plan) -> list[Pending]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from backends.bootloader import backend
 from backends.bootloader.state import BootEdit, BootProblem, BootState, BootWish
-from backends.bootloader.wishes import absent_in
+from backends.bootloader.wishes import absent_in, retired
 from backends.formats.cmdline import (
     MAX_BYTES,
     edit,
@@ -177,10 +177,11 @@ def _changes(
 def _because(
     args: Sequence[ArgWish], wish: BootWish, change: BootEdit, unwanted: Sequence[str]
 ) -> str:
-    """The spec paths behind what is new; else why something goes."""
+    """The spec paths behind what is new; else why something goes, or what is to be so again."""
     new = [p for a in args if a.arg in change.added and a.arg not in wish.owned for p in a.places]
     gone = ["boot.absent_kernel_args"] if unwanted else []
-    stale = [place for a in args for place in a.places] if not change.files else []
+    again = not change.files or not (new or gone or retired(wish))
+    stale = [place for a in args for place in a.places] if again else []
     return ", ".join(dict.fromkeys([*new, *gone, *stale])) or GONE
 
 
@@ -208,9 +209,9 @@ def _claims(ctx: Context, wish: BootWish, change: BootEdit) -> tuple[Claim, ...]
     claims.append(Claim(SECTION, "args", list(change.added) or None))
     kept = {path: list(args) for path, args in change.kept.items()}
     claims.append(Claim(SECTION, "kept", kept or None))
-    retired = [a for a in wish.owned if a not in change.added]
-    if retired:
-        value = {"args": retired, "boot_id": ctx.state.identity.boot_id}
+    gone = [a for a in wish.owned if a not in change.added]
+    if gone:
+        value = {"args": gone, "boot_id": ctx.state.identity.boot_id}
         claims.append(Claim(SECTION, "retired", value))
     return tuple(claims)
 
@@ -239,7 +240,7 @@ def _details(
 ) -> tuple[tuple[str, str, str], ...]:
     because = {a.arg: a.because for a in args}
     new = [("+", a, because.get(a, "")) for a in change.added if a not in wish.owned]
-    old = [("-", a, GONE) for a in wish.owned if a not in change.added]
+    old = [("-", a, GONE) for a in retired(wish)]
     gone = [("-", a, "boot.absent_kernel_args") for a in unwanted]
     return tuple(new + old + gone)
 
@@ -280,12 +281,12 @@ def _pending(
 
 def _retired(ctx: Context) -> tuple[Pending, ...]:
     """Arguments that reconcile took away in this very boot still run until the next one."""
-    retired = ctx.owned.get(SECTION, "retired")
-    if not retired or retired["boot_id"] != ctx.state.identity.boot_id:
+    gone = ctx.owned.get(SECTION, "retired")
+    if not gone or gone["boot_id"] != ctx.state.identity.boot_id:
         return ()
     running = ctx.state.boot.running
     wanted = ctx.owned.get(SECTION, "args") or ()
-    left = [a for a in retired["args"] if a in running and a not in wanted]
+    left = [a for a in gone["args"] if a in running and a not in wanted]
     if not left:
         return ()
     return (Pending("kernel-args", f"without {join(left)}", join(running), Effective.REBOOT),)

@@ -93,8 +93,13 @@ def _because(causes: Sequence[Change], due: bool) -> str:
     return "an interrupted run" if due else "an image is older than the files in it"
 
 
+def due(claim: Claim) -> bool:
+    """Whether a claim only says that the images are to be made again."""
+    return (claim.section, claim.key) == (SECTION, "due")
+
+
 def _acts_inside(change: Change) -> bool:
-    return any(c.section == SECTION and c.key == "due" for c in change.claims)
+    return any(map(due, change.claims))
 
 
 def _blocked(why: str) -> Finding:
