@@ -10,7 +10,7 @@ from types import FrameType
 
 from backends.host import Host
 from backends.inverse import in_order, inverse, is_back
-from backends.steps import Run, Step
+from backends.steps import RenameFile, Run, Step
 from reconciler.model import Change, Claim, Finding, Plan
 from reconciler.outcome import Outcome
 from reconciler.ownership import Owned
@@ -48,6 +48,7 @@ class Apply:
         self._gave: dict[str, list[Claim]] = {}
         self._seen = dict(plan.contents)
         self._touched: set[str] = set()
+        self._aside: set[str] = set()
         self._unverified: list[Change] = []
         self._signal = ""
 
@@ -97,10 +98,13 @@ class Apply:
         self.host.watch.change(number, total, change.object)
         self.gate(change)
         self._undo[change.id] = []
+        self._look_at_what_is_made_aside(change)
         claims = [c for c in change.claims if c.before]
         self._was[change.id] = self._recorded(claims)
         self.journal.claim(change.id, claims)
         for index, step in enumerate(change.steps):
+            if isinstance(step, RenameFile):  # what it was made from may have been old by then
+                self.gate(change)
             self._unchanged(step)
             undo = inverse(self.host, step)
             self.journal.step(change.id, index, step, undo)
@@ -118,6 +122,13 @@ class Apply:
         owned = self.journal.owned
         return [replace(c, value=owned.get(c.section, c.key)) for c in claims]
 
+    def _look_at_what_is_made_aside(self, change: Change) -> None:
+        """A file that takes a program a while to make (grub.cfg) may be made by a package manager
+        in the same while, for kernels that ours does not know. (Images are too big to be kept.)"""
+        paths = {s.path for s in change.steps if isinstance(s, RenameFile) and not s.again}
+        self._aside |= paths
+        self._seen.update({p: self.host.reader.read_bytes(p) for p in paths - self._touched})
+
     def _unchanged(self, step: Step) -> None:
         """What somebody else wrote after this run looked is not overwritten."""
         path, seen = getattr(step, "path", ""), self._seen
@@ -134,7 +145,8 @@ class Apply:
         """Files that nobody has changed yet: what a program of ours makes of them is ours
         (update-initramfs lets kernel-install write the loader entries anew)."""
         read, seen = self.host.reader.read_bytes, self._seen
-        return [p for p in seen if p not in self._touched and read(p) == seen[p]]
+        ours = seen.keys() - self._touched - self._aside
+        return [p for p in seen if p in ours and read(p) == seen[p]]
 
     def _verify(self) -> None:
         """Look again: a change is done when a fresh plan has no steps for it any more."""

@@ -16,7 +16,7 @@ from backends.host import Host
 from backends.lock import Locked
 from backends.package_managers import none_at_work
 from backends.runner import here
-from backends.steps import Run, StepError, WriteFile
+from backends.steps import RenameFile, Run, StepError, WriteFile
 from reconciler.model import Change, Plan
 from reconciler.ownership import Owned
 from reconciler.render.progress import Lines
@@ -190,6 +190,54 @@ def test_what_a_program_of_the_run_writes_anew_is_no_foreign_edit(tmp_path: Path
     journal = Journal.start(host, Owned(), {}, spec="/s.toml")
     outcome = Apply(host, plan, journal, lambda _: EMPTY).run()
     assert outcome.results == {"a": "done", "b": "done"}
+
+
+class APackageManager(Host):
+    """It makes grub.cfg while our program makes one aside."""
+
+    ours = "for yesterday's kernels"
+    theirs = "for today's kernels"
+
+    def run_step(self, step: Run) -> None:
+        """See Host."""
+        folder = Path(self.root) / "boot"
+        (folder / "grub.cfg.reconcile").write_text(self.ours)
+        (folder / "grub.cfg").write_text(self.theirs)
+
+
+def test_what_a_package_manager_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    """Our grub.cfg, made aside in the same minute, may start a kernel that has just gone."""
+    (tmp_path / "boot").mkdir()
+    (tmp_path / "boot/grub.cfg").write_text("as planned")
+    host = APackageManager(tmp_path)
+    make = Run(("grub-mkconfig",), touches=("/boot/grub.cfg.reconcile",))
+    rename = RenameFile("/boot/grub.cfg.reconcile", "/boot/grub.cfg")
+    plan = Plan({}, "/s.toml", "", "", (replace(write("a"), steps=(make, rename)),))
+    journal = Journal.start(host, Owned(), {}, spec="/s.toml")
+    outcome = Apply(host, plan, journal, lambda _: EMPTY).run()
+    assert "changed by somebody else" in outcome.errors["a"]
+    assert (tmp_path / "boot/grub.cfg").read_text() == host.theirs
+    assert not (tmp_path / "boot/grub.cfg.reconcile").exists()
+
+
+def test_a_package_manager_at_work_is_looked_for_again_before_a_rename(tmp_path: Path) -> None:
+    (tmp_path / "boot").mkdir()
+    (tmp_path / "boot/new").write_text("new")
+    gates: list[str] = []
+
+    def gate(change: Change) -> None:
+        gates.append(change.id)
+        if len(gates) == 2:
+            raise Locked("dpkg is at work")
+
+    steps = (WriteFile("/boot/source", b"x"), RenameFile("/boot/new", "/boot/old"))
+    plan = Plan({}, "/s.toml", "", "", (replace(write("a"), steps=steps),))
+    host = Host(tmp_path)
+    journal = Journal.start(host, Owned(), {}, spec="/s.toml")
+    outcome = Apply(host, plan, journal, lambda _: EMPTY, gate).run()
+    assert outcome.errors["a"] == "dpkg is at work"
+    assert not (tmp_path / "boot/old").exists()
+    assert not (tmp_path / "boot/source").exists()
 
 
 def test_a_program_that_leaves_somebody_at_its_pipe_does_not_keep_us(tmp_path: Path) -> None:
