@@ -12,6 +12,7 @@ from reconciler import __version__
 from reconciler.observe import observe
 from reconciler.resources import own_paths
 from reconciler.tree import CapturedTree, Tree, mounted
+from specs.errors import UsageError
 from specs.record import Record
 
 FORMAT = "reconcile-capture"
@@ -115,7 +116,7 @@ def _parse(path: str) -> Any:
     try:
         return json.loads(read_regular(path, _MAX_BYTES))
     except OSError as e:
-        raise CaptureError(f"cannot read the capture: {e.strerror}", where=path) from e
+        raise UsageError(f"cannot read the capture: {e.strerror}", where=path) from e
     except (ValueError, RecursionError) as e:
         hint = "captures are made by reconcile --capture FILE; a spec goes without --state"
         raise CaptureError("this is no capture: it is not JSON", where=path, hint=hint) from e

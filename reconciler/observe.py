@@ -96,7 +96,9 @@ def observe(
     """
     reader = SnapshotReader(reader)
     owned = ownership.read(reader)
-    paths = {*own_paths, *owned.section(ownership.FILES)}
+    boot = observe_boot(reader, loader, trial=trial or bool(owned.section("trial")))
+    to_be_made = (source.path for source in boot.sources if source.content is None)
+    paths = {*own_paths, *owned.section(ownership.FILES), *to_be_made}
     inside = [p.removeprefix("file:") for p in owned.section("initramfs") if p[:5] == "file:"]
     identity = observe_identity(reader)
     pci = observe_pci(reader, device_serials=device_serials)
@@ -120,7 +122,7 @@ def observe(
         hugepage_writers=observe_writers(reader),
         groups=observe_groups(reader),
         virt=observe_virtualisation(reader, identity.kernel),
-        boot=observe_boot(reader, loader, trial=trial or bool(owned.section("trial"))),
+        boot=boot,
         initramfs=observe_initramfs(reader, inside),
         libvirt=observe_libvirt(reader, libvirt_uri),
         own_files={path: _own_path(reader, path) for path in sorted(paths)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from backends.bootloader import backend, names
+from backends.bootloader.grub_family import GRUB2, UPSTREAM
 from backends.bootloader.state import BootProblem, BootState, Evidence, Strength
 from backends.bootloader.unsupported import unsupported
 from backends.formats.cmdline import tokens
@@ -36,7 +37,7 @@ def _observe(reader: Reader, loader: str) -> BootState:
     if loader != "auto":
         return _declared(reader, loader, found, running)
     if not found:
-        return BootState(UNKNOWN, (), running, problems=(_nothing_found(),))
+        return BootState(UNKNOWN, (), running, problems=(_nothing_found(reader),))
     name = max(found, key=lambda n: found[n].strength)
     sentences = (*found[name].sentences, *_leftovers(found, name))
     state = backend(name).read(reader, sentences)
@@ -93,13 +94,15 @@ def _contradictions(found: Finds, name: str) -> tuple[BootProblem, ...]:
     return (BootProblem("bootloader-unsupported", message, hint, where="boot.loader"),)
 
 
-def _nothing_found() -> BootProblem:
-    return BootProblem(
-        "bootloader-unknown",
-        f"no boot loader that reconcile knows was found ({', '.join(names())})",
-        "kernel arguments cannot be managed here; look at /boot and the ESP, mounted?",
-        where="boot.loader",
-    )
+def _nothing_found(reader: Reader) -> BootProblem:
+    lame = next((f for f in (UPSTREAM, GRUB2) if reader.exists(f.config)), None)
+    if lame:  # what runs it is known, but not there
+        message = f"{lame.config} is there, but {lame.mkconfig}, which makes it, is not"
+        hint = f"install the package {lame.package}"
+    else:
+        message = f"no boot loader that reconcile knows was found ({', '.join(names())})"
+        hint = "kernel arguments cannot be managed here; look at /boot and the ESP, mounted?"
+    return BootProblem("bootloader-unknown", message, hint, where="boot.loader")
 
 
 def with_problems(state: BootState, *problems: BootProblem) -> BootState:

@@ -19,6 +19,7 @@ class Family(Record):
     prefix: str
     folder: str
     package: str
+    wrappers: tuple[str, ...] = ()  # programs that call mkconfig with the options given to them
 
     @property
     def config(self) -> str:
@@ -41,7 +42,7 @@ class Family(Record):
         return f"{self.prefix}-script-check"
 
 
-UPSTREAM = Family("grub-mkconfig", "grub", "/boot/grub", "grub-common")
+UPSTREAM = Family("grub-mkconfig", "grub", "/boot/grub", "grub-common", ("update-grub",))
 GRUB2 = Family("grub2", "grub2", "/boot/grub2", "grub2-tools (openSUSE: grub2)")
 
 

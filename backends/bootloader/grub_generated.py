@@ -8,6 +8,7 @@ configuration", Debian's grub-mkconfig (which reads /etc/default/grub.d/*.cfg af
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 
 from backends.bootloader.detect import running_arguments
@@ -56,7 +57,7 @@ class GrubMkconfig:
 
     def detect(self, reader: Reader) -> Evidence | None:
         """A grub.cfg where the family has it, and the program that makes it."""
-        maker = program(reader, self.family.mkconfig)
+        maker = _maker(reader, self.family)
         if not (reader.exists(self.family.config) and maker):
             return None
         strength, said = by(reader, "GRUB", grub=True)
@@ -80,8 +81,13 @@ class GrubMkconfig:
             configured=value,
             configured_gap=gap,
             sources=sources,
-            problems=(*_problems(reader, self.family), *replaced(text, sources)),
-            facts=(("drop-ins", "yes" if drop_ins else "no"), ("sh", kind), *room),
+            problems=replaced(text, sources),
+            facts=(
+                ("drop-ins", "yes" if drop_ins else "no"),
+                ("sh", kind),
+                *_programs(reader, self.family),
+                *room,
+            ),
         )
 
     def edit(self, state: BootState, wish: BootWish) -> BootEdit:
@@ -93,14 +99,27 @@ class GrubMkconfig:
             return BootEdit(problems=(*problems, beyond_editing(e, DEFAULTS)))
         problems += _out_of_reach(state) if added else ()
         stale = "" if files else _stale(state, wish, self.family)
-        regenerate = _regenerate(wish, self.family) if files or stale else ()
+        regenerate = _regenerate(state, wish, self.family) if files or stale else ()
         problems += (*lacks_room(state), *_stops(state)) if regenerate else ()
         return BootEdit(files, regenerate, added, already, stale, problems)
 
 
+def _maker(reader: Reader, family: Family) -> str | None:
+    """The program that makes grub.cfg; Debian's update-grub calls it and hands its options on."""
+    found = (program(reader, name) for name in (family.mkconfig, *family.wrappers))
+    return next(filter(None, found), None)
+
+
+def _programs(reader: Reader, family: Family) -> tuple[tuple[str, str], ...]:
+    """What there is to make and to check a grub.cfg with."""
+    maker = posixpath.basename(_maker(reader, family) or family.mkconfig)
+    checked = "yes" if program(reader, family.script_check) else "no"
+    return (("maker", maker), ("checked", checked))
+
+
 def _has_drop_ins(reader: Reader, family: Family) -> bool:
     """Debian's patch is what matters; where the program does not tell, the distribution does."""
-    maker = program(reader, family.mkconfig)
+    maker = _maker(reader, family)
     text = reader.read_text(maker) if maker else None
     if text and "/default/grub.d" in text:
         return True
@@ -117,20 +136,6 @@ def _sources(reader: Reader, drop_ins: bool) -> list[SourceFile]:
         paths += sorted({f"{DROP_INS}/{n}" for n in names} | {OURS})
     found = [source_file(reader, path) for path in paths]
     return [s for s in found if s.content is not None or s.path in (DEFAULTS, OURS)]
-
-
-def _problems(reader: Reader, family: Family) -> list[BootProblem]:
-    if program(reader, family.script_check):
-        return []
-    return [
-        BootProblem(
-            "bootloader-unsupported",
-            f"{family.script_check} is missing: a generated grub.cfg could not be checked",
-            f"install the package {family.package}",
-            where=family.config,
-            refuse=False,
-        )
-    ]
 
 
 def _foreign(state: BootState, wish: BootWish) -> tuple[str, ...]:
@@ -247,18 +252,16 @@ def _stale(state: BootState, wish: BootWish, family: Family) -> str:
     return wrong_arguments(state.normal(), expect) or ""
 
 
-def _regenerate(wish: BootWish, family: Family) -> tuple[Step, ...]:
+def _regenerate(state: BootState, wish: BootWish, family: Family) -> tuple[Step, ...]:
     """Make it aside, check it, and only then rename it over the one that boots. grub-mkconfig
-    itself writes a file that ends in .new first, and leaves it where it fails."""
+    itself writes a file that ends in .new first, and leaves it where it fails. It checks the
+    syntax too: a program put in its place may have no checker beside it."""
     aside = family.aside
-    expect = _expect(wish, aside, like=family.config)
-    return (
-        Run(
-            (family.mkconfig, "-o", aside),
-            timeout=600,
-            expect=expect,
-            touches=(aside, f"{aside}.new"),
-        ),
-        Run((family.script_check, aside), timeout=60),
-        RenameFile(aside, family.config),
+    make = Run(
+        (state.fact("maker") or family.mkconfig, "-o", aside),
+        timeout=600,
+        expect=_expect(wish, aside, like=family.config),
+        touches=(aside, f"{aside}.new"),
     )
+    check = [Run((family.script_check, aside), timeout=60)] * (state.fact("checked") == "yes")
+    return (make, *check, RenameFile(aside, family.config))

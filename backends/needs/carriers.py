@@ -44,6 +44,11 @@ class Use(Record, order=True):
         }
         return words[self.kind].format(self.detail)
 
+    @property
+    def plain(self) -> str:
+        """As a table has it: of a route no interface, which stands beside it."""
+        return "default route" if self.kind == "default-route" else str(self)
+
 
 # Base classes (include/linux/pci_ids.h) that carry neither disks nor networks: graphics,
 # multimedia, bridges, processors, accelerators, co-processors.

@@ -37,7 +37,7 @@ def _part(
         numa_node=function.numa_node,
         parent=str(parents[-1]) if parents else None,
         bridge=function.is_bridge,
-        used_for=tuple(map(str, state.needs.of(function.address))),
+        used_for=tuple(dict.fromkeys(u.plain for u in state.needs.of(function.address))),
         reset=function.reset_methods or (),
         reset_known=function.reset_methods is not None,
         sriov=_sriov(function),

@@ -77,13 +77,14 @@ def _findings(ctx: Context, selections: tuple[Selection, ...]) -> Iterator[Findi
     state = ctx.state
     given = safety.given_away(selections)
     arguments = _coming_arguments(ctx)
+    # What runs concerns only who gives something to a VM; what the spec asks for is its own doing.
+    yield from safety.acs_findings(arguments if ctx.spec.device else _own_arguments(ctx))
     words = [word for word, _ in arguments]
     needy = [where for where in needing(ctx.spec) if where.startswith("device")]
     to_guests = safety.given_away(s for s in selections if s.where in needy)
     if needy:
         yield from safety.iommu_findings(ctx, needy[0])
     if ctx.spec.device:
-        yield from safety.acs_findings(arguments)
         yield from foreign_ids.findings(ctx, given)
     for selection in selections:
         yield from safety.sibling_findings(selection, state.iommu, state.pci)
@@ -98,9 +99,12 @@ def _findings(ctx: Context, selections: tuple[Selection, ...]) -> Iterator[Findi
 
 def _coming_arguments(ctx: Context) -> list[tuple[str, str]]:
     """(argument, where) of the running line, then of the spec."""
-    found = [(word, "/proc/cmdline") for word in ctx.state.boot.running]
+    return [*((w, "/proc/cmdline") for w in ctx.state.boot.running), *_own_arguments(ctx)]
+
+
+def _own_arguments(ctx: Context) -> list[tuple[str, str]]:
     args = enumerate(ctx.spec.boot.kernel_args)
-    return found + [(str(arg), f"boot.kernel_args[{n}]") for n, arg in args]
+    return [(str(arg), f"boot.kernel_args[{n}]") for n, arg in args]
 
 
 def _bind(ctx: Context, selection: Selection, function: PciFunction, out: _Outcome) -> None:

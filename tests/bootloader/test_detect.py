@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from backends.bootloader import backend
 from backends.bootloader.detect import observe_boot
-from backends.bootloader.state import BootState
+from backends.bootloader.state import BootState, BootWish
 from backends.reader import TreeReader
+from backends.steps import Run
 from tests.simulator import esp, grub2, hosts
 from tests.simulator.tree import TreeBuilder
 
@@ -142,3 +144,17 @@ def test_xen_entries_whose_arguments_are_replaced_are_refused(tree: TreeBuilder)
     (problem,) = observed(tree).problems
     assert problem.refuse
     assert "XEN_REPLACE_DEFAULT" in problem.message
+
+
+def test_update_grub_makes_it_where_nothing_else_does(tree: TreeBuilder) -> None:
+    debian(tree)
+    (tree.root / "usr/sbin/grub-mkconfig").unlink()
+    found = observed(tree)
+    assert found.loader == "unknown"
+    assert "but grub-mkconfig, which makes it, is not" in found.problems[0].message
+    tree.write("/usr/sbin/update-grub", 'exec grub-mkconfig -o /boot/grub/grub.cfg "$@"\n')
+    found = observed(tree)
+    assert (found.loader, found.problems) == ("grub-mkconfig", ())
+    make, *_ = backend(found.loader).edit(found, BootWish(("a=1",))).regenerate
+    assert isinstance(make, Run)
+    assert make.argv == ("update-grub", "-o", "/boot/grub/grub.cfg.reconcile")

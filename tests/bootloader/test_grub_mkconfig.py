@@ -14,6 +14,7 @@ from backends.bootloader.loaders import grub_mkconfig
 from backends.bootloader.state import BootEdit, BootState, BootWish, OwnedFile
 from backends.formats.cmdline import hugepage_words, tokens
 from backends.reader import TreeReader
+from backends.steps import RenameFile, Run
 from specs.record import replace
 from tests.formats.shells import names_in, source
 from tests.realworld import params
@@ -257,3 +258,13 @@ def test_every_real_drop_in_before_ours(tmp_path: Path, path: Path) -> None:
     assert host.apply(wanted).files == ()
     host.apply(())
     assert host.content() == before
+
+
+def test_without_a_program_that_checks_it_is_made_and_compared(tmp_path: Path) -> None:
+    host = GrubHost(tmp_path, b"", drop_ins=True)
+    steps = BACKEND.edit(host.state(), BootWish(("a=1",))).regenerate
+    assert [type(s) for s in steps] == [Run, Run, RenameFile]
+    (tmp_path / "usr/sbin/grub-script-check").unlink()
+    state = host.state()
+    assert state.problems == ()
+    assert BACKEND.edit(state, BootWish(("a=1",))).regenerate == (steps[0], steps[2])

@@ -104,6 +104,10 @@ def test_acs_override_warns(box: TreeBuilder) -> None:
     spec = {"kernel_args": ["pcie_acs_override=downstream,multifunction"]}
     found = plan(box, device=[device(**BOTH)], boot=spec)
     assert "acs-override" in codes(found, Severity.WARN)
+    found = plan(
+        box, boot=spec
+    )  # an option that the spec itself asks for, with or without a device
+    assert [f.where for f in found.findings if f.code == "acs-override"] == ["boot.kernel_args[0]"]
 
 
 def test_the_disk_of_the_root_is_refused(box: TreeBuilder) -> None:

@@ -239,8 +239,9 @@ def test_a_capture_that_is_none(tmp_path: Path, spec: Path) -> None:
     for content in ("", "[]", '{"format": "x"}', "\x00"):
         (tmp_path / "c.json").write_text(content)
         assert run("--plan", spec, "--state", tmp_path / "c.json").code == 65
-    assert run("--plan", spec, "--state", tmp_path / "none.json").code == 65
-    assert run("--plan", spec, "--state", tmp_path).code == 65
+    # As for a spec or a root: what is not there to be read is a mistake of the command line.
+    assert run("--plan", spec, "--state", tmp_path / "none.json").code == 64
+    assert run("--plan", spec, "--state", tmp_path).code == 64
 
 
 def test_hostile_names_do_not_reach_the_terminal(root: Path, tmp_path: Path) -> None:

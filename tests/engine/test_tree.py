@@ -16,7 +16,9 @@ from backends.runner import chroot
 from backends.steps import Run, StepError, WriteAttribute
 from reconciler.runs.history import runs
 from tests.cli import Ran, run
+from tests.simulator import grub2
 from tests.simulator.hosts import build
+from tests.simulator.tree import TreeBuilder
 
 CARD = """[[device]]
 name = "gpu"
@@ -141,3 +143,24 @@ def test_a_tree_keeps_its_own_journal(tmp_path: Path, tree: Path) -> None:
     run("--apply", spec(tmp_path, "[boot]\nkernel_args = ['audit=0']\n"), "--root", tree)
     assert history(tree).code == 0
     assert list(runs(Host(tree).reader))
+
+
+def test_what_failed_waits_for_no_reboot(tmp_path: Path, tree: Path) -> None:
+    """grub-mkconfig of the tree cannot run, so its change is undone."""
+    text = "[boot]\nkernel_args = ['audit=0']\n"
+    done = run("--apply", spec(tmp_path, text), "--root", tree, "--format", "json")
+    found = json.loads(done.out)
+    assert (done.code, [c["result"] for c in found["changes"]]) == (1, ["failed"])
+    assert (found["pending"], found["reboot_required"]) == ([], False)
+    assert "reboot" not in run("--apply", spec(tmp_path, text), "--root", tree, "-q").out
+
+
+def test_folders_made_for_the_boot_configuration_go_with_it(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    grub2.fedora(TreeBuilder(root), cmdline=None)
+    assert not (root / "etc/kernel").exists()
+    before = {p for p in root.rglob("*") if p.is_relative_to(root / "etc")}
+    for text in ("[boot]\nkernel_args = ['audit=0']\n", ""):
+        assert run("--apply", spec(tmp_path, text), "--root", root).code == 0
+        assert (root / "etc/kernel/cmdline").exists() == bool(text)
+    assert {p for p in root.rglob("*") if p.is_relative_to(root / "etc")} == before

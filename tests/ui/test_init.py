@@ -88,6 +88,16 @@ def test_of_a_capture_it_is_a_spec_that_changes_nothing(name: str, tmp_path: Pat
     assert (found.code, found.err) == (0, ""), found.out
 
 
+def test_for_programs_and_for_pull_requests(tmp_path: Path) -> None:
+    build("amd-workstation", tmp_path)
+    text, as_json, fenced = (
+        run("--init", "--root", tmp_path, "--format", form).out
+        for form in ("text", "json", "markdown")
+    )
+    assert json.loads(as_json) == tomli.loads(text)
+    assert fenced == f"```toml\n{text}```\n"
+
+
 def test_editors_find_the_schema() -> None:
     for file in sorted(REPO.glob("examples/*/host.toml")):
         first = file.read_text().splitlines()[0]

@@ -59,6 +59,8 @@ def test_the_json_has_what_the_contract_promises() -> None:
     promised = {"address", "class", "vendor", "device", "name", "driver", "iommu_group"}
     promised |= {"numa_node", "used_for", "reset", "sriov"}
     assert promised <= set(found["pci"][0])
+    used = {word for function in found["pci"] for word in function["used_for"]}
+    assert {"/", "default route"} <= used
     assert {"loader", "running", "configured", "next"} <= set(found["boot"])
     assert {"entry", "args"} <= set(found["boot"]["next"][0])
 
