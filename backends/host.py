@@ -19,6 +19,7 @@ from backends.runner import Place, chroot, here
 from backends.running import acts_on_running_system
 from backends.steps import (
     DefineDomain,
+    Expect,
     Ran,
     RemoveFile,
     RenameFile,
@@ -29,6 +30,7 @@ from backends.steps import (
     WriteFile,
 )
 from backends.watch import Watch
+from specs.errors import ReconcileError
 
 NO_LIBVIRT = "none"
 # How the kernel says "this one stays as it is", or "that is gone".
@@ -215,11 +217,21 @@ class Host:
                 hint=f"by hand: {self._by_hand(step)}",
             )
         if step.expect is not None:
-            from backends.expect import problem
-
-            wrong = problem(self.reader, step.expect, Ran(done.out, began))
+            wrong = self._wrong(step.expect, Ran(done.out, began))
             if wrong:
-                raise StepError(f"{step.preview()}: {wrong}", where=step.expect.path)
+                raise StepError(
+                    f"{step.preview()}: {wrong}",
+                    where=step.expect.path,
+                    hint=f"by hand: {self._by_hand(step)}",
+                )
+
+    def _wrong(self, expect: Expect, ran: Ran) -> str | None:
+        from backends.expect import problem
+
+        try:
+            return problem(self.reader, expect, ran)
+        except ReconcileError as e:
+            return f"it made something that cannot be read: {e}"
 
     def define_domain(self, step: DefineDomain) -> None:
         """Define, change or remove a libvirt domain. Raises StepError."""

@@ -20,8 +20,8 @@ def ending(plan: Plan, outcome: Outcome, *, verbose: bool = False) -> Iterator[s
         yield f"Stopped by {outcome.stopped}: the same command goes on where this run ended."
     elif outcome.left:
         yield (
-            f"Not everything that failed could be undone: {'; '.join(outcome.left)}. How it was "
-            "before is in the journal; see to the reason and run reconcile --rollback."
+            f"Not everything that failed could be undone: {'; '.join(outcome.left)}. How files "
+            "were before is in the journal; see to the reason and run reconcile --rollback."
         )
     elif not outcome.good:
         yield (

@@ -9,7 +9,9 @@ import pytest
 
 from backends.host import Host
 from backends.inverse import in_order, inverse
+from backends.runner import Place, here
 from backends.steps import (
+    Expect,
     RemoveFile,
     RenameFile,
     Run,
@@ -106,3 +108,29 @@ def test_a_link_out_of_the_tree_is_written_inside(tmp_path: Path) -> None:
     Host(root).perform(WriteFile("/etc/file", b"new"))
     assert (tmp_path / "victim").read_text() == "precious"
     assert (root / "victim").read_bytes() == b"new"
+
+
+class WithPrograms(Host):
+    """A tree on which this machine's own programs run."""
+
+    def place(self) -> Place:
+        """This machine."""
+        return here()
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (b"menuentry 'x' {\n>>>\x00\xff}", "it made something that cannot be read"),
+        (b"", "has no entry that boots this system"),
+    ],
+)
+def test_a_program_that_prints_garbage_is_named_with_its_command(
+    tmp_path: Path, made: bytes, why: str
+) -> None:
+    (tmp_path / "grub.cfg").write_bytes(made)
+    step = Run(("true", "-o", "/grub.cfg"), expect=Expect("grub-cfg", "/grub.cfg", ("a=1",)))
+    with pytest.raises(StepError, match=why) as told:
+        WithPrograms(tmp_path).run_step(step)
+    assert str(told.value).startswith("/grub.cfg: true -o /grub.cfg: ")
+    assert "true -o /grub.cfg" in told.value.hint
