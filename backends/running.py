@@ -12,3 +12,9 @@ _RUNNING = frozenset({"modprobe", "systemctl", "ip", "udevadm", "bootctl"})
 def acts_on_running_system(argv: Sequence[str]) -> bool:
     """Whether a program changes the kernel, the service manager or the firmware that run now."""
     return os.path.basename(argv[0]) in _RUNNING
+
+
+def left_out(path: str) -> bool:
+    """Whether a tree that has no such attribute has just left it out: every PCI function has it
+    since Linux 3.16 (Documentation/ABI/testing/sysfs-bus-pci)."""
+    return path.endswith("/driver_override")

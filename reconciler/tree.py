@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from backends.reader import CaptureError, Reader
-from backends.running import acts_on_running_system
+from backends.running import acts_on_running_system, left_out
 from backends.steps import Run, Step, WriteAttribute
 from reconciler.model import Change, Effective, Pending, Plan, closed
 from reconciler.ownership import Owned
@@ -69,7 +69,7 @@ def _in_reach(tree: Tree, reader: Reader, step: Step) -> bool:
         name = step.path.rpartition("/")[2]
         if name in _ORDERS or not tree.plain(step.path):
             return False
-        return _text(reader, step.path) is not None
+        return left_out(step.path) or _text(reader, step.path) is not None
     return True
 
 

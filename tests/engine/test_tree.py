@@ -164,3 +164,20 @@ def test_folders_made_for_the_boot_configuration_go_with_it(tmp_path: Path) -> N
         assert run("--apply", spec(tmp_path, text), "--root", root).code == 0
         assert (root / "etc/kernel/cmdline").exists() == bool(text)
     assert {p for p in root.rglob("*") if p.is_relative_to(root / "etc")} == before
+
+
+def test_a_tree_of_a_few_files_may_leave_out_what_every_function_has(
+    tmp_path: Path, tree: Path
+) -> None:
+    overrides = sorted((tree / "sys/devices").rglob("0000:0b:00.*/driver_override"))
+    assert len(overrides) == 2
+    for override in overrides:
+        override.unlink()
+    kinds = [c["kind"] for c in planned(tmp_path, tree, CARD)]
+    assert kinds.count("driver") == 2
+    path = f"/sys/bus/pci/devices/{overrides[0].parent.name}/driver_override"
+    Host(tree).perform(WriteAttribute(path, "vfio-pci"))
+    assert overrides[0].read_text() == "vfio-pci"
+    assert not overrides[1].exists()
+    with pytest.raises(StepError, match="No such file"):  # nothing else is made up
+        Host(tree).perform(WriteAttribute(f"{path}n", "vfio-pci"))
