@@ -28,6 +28,8 @@ def ending(plan: Plan, outcome: Outcome, *, verbose: bool = False) -> Iterator[s
             "What failed was undone and the host is as before in that. See to the reason and run "
             "the same command again; reconcile --rollback undoes the rest of this run."
         )
+    if "journal" in outcome.errors:
+        yield f"The journal of this run is not complete: {outcome.errors['journal']}."
     yield from _next(plan)
 
 

@@ -170,13 +170,19 @@ class Apply:
                 self._fail(change, _not_so(change, left[change.id]))
             elif against:
                 self._fail(change, ReconcileError("; ".join(f.message for f in against)))
-        good = [c for c in waiting if self.outcome.results[c.id] == "done"]
-        for change in good:
-            with self._told(change.id):
-                claims = [c for c in change.claims if not c.before]
-                self._gave[change.id] = self._recorded(claims)
-                self.journal.claim(change.id, claims)
-                self.journal.event("verified", change.id)
+        for change in waiting:
+            if self.outcome.results[change.id] == "done":
+                self._settle(change)
+
+    def _settle(self, change: Change) -> None:
+        """It is so. Where that cannot be written down it has failed, with its whole group."""
+        claims = [c for c in change.claims if not c.before]
+        self._gave[change.id] = self._recorded(claims)
+        try:
+            self.journal.claim(change.id, claims)
+            self.journal.event("verified", change.id)
+        except JournalError as e:
+            self._fail(change, e)
 
     def _fail(self, change: Change, error: ReconcileError) -> None:
         self.outcome.results[change.id] = "failed"
@@ -225,14 +231,12 @@ class Apply:
         self.journal.claim(change.id, [c for c in was if (c.section, c.key) not in others])
 
     @contextmanager
-    def _told(self, change: str = "") -> Iterator[None]:
-        """A journal that cannot be written must not keep the rest from being undone or told;
-        a change whose end it lacks counts as failed, and the next run looks at it again."""
+    def _told(self) -> Iterator[None]:
+        """A journal that cannot be written must not keep the rest from being undone or told."""
         try:
             yield
         except JournalError as e:
-            self.outcome.errors[change or "journal"] = str(e)
-            self.outcome.results.update({change: "failed"} if change else {})
+            self.outcome.errors["journal"] = str(e)
 
     def _skip(self, change: Change, why: Sequence[str], text: str = "needs: ") -> None:
         self.outcome.results[change.id] = "skipped"

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,10 @@ from reconciler.model import Change, Claim, Plan, refuse
 from reconciler.outcome import Outcome
 from reconciler.ownership import Owned, read
 from reconciler.plan_json import from_json, to_json
+from reconciler.render.ending import ending
 from reconciler.runs.apply import Apply
 from reconciler.runs.history import interrupted, runs
-from reconciler.runs.journal import Journal
+from reconciler.runs.journal import Journal, JournalError
 from reconciler.runs.recover import recover
 from specs.errors import ReconcileError
 from specs.record import replace
@@ -124,6 +126,34 @@ def test_a_group_is_all_or_nothing(bench: Bench) -> None:
     assert outcome.results == {"a": "skipped", "b": "failed", "c": "skipped"}
     assert (bench.root / "etc/a").read_text() == "old"
     assert bench.names() == ["a"]
+
+
+class FullJournal(Journal):
+    """Its disk is full when the change ``b`` is to be settled, or at the end."""
+
+    at = "verified"
+
+    def event(self, event: str, change: str, **facts: Any) -> None:
+        """See Journal."""
+        if (event, change) == (self.at, "b"):
+            raise JournalError("no room")
+        super().event(event, change, **facts)
+
+    def finish(self, result: str) -> None:
+        """See Journal."""
+        raise JournalError("no room at the end")
+
+
+def test_a_group_whose_end_cannot_be_written_down_is_undone(bench: Bench) -> None:
+    """All of it: what was done and verified of it too, as nothing must be half new."""
+    changes = [change(name, group="boot") for name in "abc"]
+    plan = replace(EMPTY, changes=(*changes, change("d", requires="b")))
+    journal = FullJournal.start(bench.host, Owned(), to_json(plan), spec="/s.toml")
+    outcome = Apply(bench.host, plan, journal, lambda _: EMPTY).run()
+    assert outcome.results == {"a": "skipped", "b": "failed", "c": "skipped", "d": "skipped"}
+    assert outcome.errors["b"] == "no room"
+    assert bench.names() == []
+    assert "no room at the end" in " ".join(ending(plan, outcome))
 
 
 def test_done_but_not_so_is_a_failure(bench: Bench) -> None:
