@@ -67,11 +67,14 @@ class CpuState(Record):
 
 def observe_cpus(reader: Reader) -> CpuState:
     """Read every CPU once. Reads are linear in cores: threads share what is said of their core.
-    A tree with one of the lists of CPUs has them all: online ones are taken to be present."""
+    A tree with one of the lists of CPUs has them all: online ones are taken to be present; one with
+    none of them has those of /proc/cpuinfo, which are online."""
     listed, possible = _set(reader, "present"), _set(reader, "possible")
-    online = _online(reader) or listed or possible
-    present = listed or online
+    shown = _online(reader) or listed or possible
     cpuinfo = reader.read_text("/proc/cpuinfo") or ""
+    told = {} if shown else _told(cpuinfo)
+    online = shown or CpuSet(told)
+    present = listed or online
     vendor, flags = _identity(cpuinfo)
     smt_active = reader.read_text(f"{_CPU}/smt/active")
     isolated = read_list(reader, f"{_CPU}/isolated")
@@ -87,7 +90,7 @@ def observe_cpus(reader: Reader) -> CpuState:
         kernel_max=_number(reader.read_text(f"{_CPU}/kernel_max")),
         smt_control=_word(reader.read_text(f"{_CPU}/smt/control")),
         smt_active=None if smt_active is None else smt_active.strip() == "1",
-        cpus=_topology(reader, online, _kinds(reader, cpuinfo)),
+        cpus=_topology(reader, online, _kinds(reader, cpuinfo), told),
         vendor=vendor,
         flags=flags,
     )
@@ -122,18 +125,35 @@ def _number(text: str | None) -> int | None:
 
 def _identity(cpuinfo: str) -> tuple[str, frozenset[str]]:
     """Vendor and flags of the first CPU in /proc/cpuinfo; ARM has ``CPU implementer``."""
-    fields: dict[str, str] = {}
-    for line in cpuinfo.partition("\n\n")[0].splitlines():
-        name, _, value = line.partition(":")
-        fields.setdefault(name.strip(), value.strip())
+    fields = _fields(cpuinfo.partition("\n\n")[0])
     vendor = fields.get("vendor_id") or fields.get("CPU implementer") or ""
     words = fields.get("flags") or fields.get("Features") or ""
     return vendor, _FLAGS & frozenset(words.split())
 
 
-def _topology(reader: Reader, online: CpuSet, kinds: dict[int, str]) -> tuple[Cpu, ...]:
+def _fields(block: str) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for line in block.splitlines():
+        name, _, value = line.partition(":")
+        fields.setdefault(name.strip(), value.strip())
+    return fields
+
+
+def _told(cpuinfo: str) -> dict[int, _Core]:
+    """CPUs with their ids by /proc/cpuinfo (arch/x86/kernel/cpu/proc.c)."""
+    blocks = (_fields(block) for block in cpuinfo.split("\n\n"))
+    return {
+        number: _Core(_number(f.get("physical id")), None, _number(f.get("core id")), None)
+        for f in blocks
+        if (number := _number(f.get("processor"))) is not None
+    }
+
+
+def _topology(
+    reader: Reader, online: CpuSet, kinds: dict[int, str], told: dict[int, _Core]
+) -> tuple[Cpu, ...]:
     nodes = {cpu: node for node, cpus in node_cpus(reader).items() for cpu in cpus}
-    shared = _Shared({}, {}, {})
+    shared = _Shared(dict(told), dict.fromkeys(told), {})
     for number in online:
         if number not in shared.cores:
             _read_core(reader, number, shared)

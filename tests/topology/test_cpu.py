@@ -101,6 +101,16 @@ def test_ids_without_sets_make_the_sets() -> None:
     assert observe_cpus(MapReader(files)).cpus[1].siblings == CpuSet((1,))
 
 
+def test_without_sysfs_the_cpus_are_those_of_cpuinfo() -> None:
+    block = "processor\t: {}\nvendor_id\t: GenuineIntel\nphysical id\t: 0\ncore id\t\t: {}\n\n"
+    text = "".join(block.format(n, n % 2) for n in range(4))
+    state = observe_cpus(MapReader({"/proc/cpuinfo": text}))
+    assert state.online == state.present == state.possible == CpuSet(range(4))
+    assert [c.siblings for c in state.cpus] == [CpuSet((n % 2, n % 2 + 2)) for n in range(4)]
+    with_list = {"/proc/cpuinfo": text, "/sys/devices/system/cpu/online": "0-1\n"}
+    assert observe_cpus(MapReader(with_list)).online == CpuSet(range(2))
+
+
 def test_unknown_ids_of_a_board_without_tables_are_none() -> None:
     files = machine(nodes=1, cores=1, threads=1)
     files[f"{CPU}/cpu0/topology/physical_package_id"] = "-1\n"
