@@ -81,7 +81,7 @@ class GrubMkconfig:
             configured=value,
             configured_gap=gap,
             sources=sources,
-            problems=replaced(text, sources),
+            problems=(*_unchecked(reader, self.family), *replaced(text, sources)),
             facts=(
                 ("drop-ins", "yes" if drop_ins else "no"),
                 ("sh", kind),
@@ -115,6 +115,20 @@ def _programs(reader: Reader, family: Family) -> tuple[tuple[str, str], ...]:
     maker = posixpath.basename(_maker(reader, family) or family.mkconfig)
     checked = "yes" if program(reader, family.script_check) else "no"
     return (("maker", maker), ("checked", checked))
+
+
+def _unchecked(reader: Reader, family: Family) -> tuple[BootProblem, ...]:
+    if program(reader, family.script_check):
+        return ()
+    problem = BootProblem(
+        "bootloader-unsupported",
+        f"{family.script_check} is missing: what {family.mkconfig} makes is read, and its "
+        "arguments are compared, but GRUB's own parser does not see it before it boots",
+        f"install the package {family.package}",
+        where=family.config,
+        refuse=False,
+    )
+    return (problem,)
 
 
 def _has_drop_ins(reader: Reader, family: Family) -> bool:

@@ -266,5 +266,7 @@ def test_without_a_program_that_checks_it_is_made_and_compared(tmp_path: Path) -
     assert [type(s) for s in steps] == [Run, Run, RenameFile]
     (tmp_path / "usr/sbin/grub-script-check").unlink()
     state = host.state()
-    assert state.problems == ()
+    (problem,) = state.problems
+    assert not problem.refuse
+    assert "grub-script-check is missing" in problem.message
     assert BACKEND.edit(state, BootWish(("a=1",))).regenerate == (steps[0], steps[2])
