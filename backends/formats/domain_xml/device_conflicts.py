@@ -29,7 +29,8 @@ def _no_pci(domain: _Element, wanted: Mapping[str, str], completed: bool) -> Ite
     kind = domain.find("os/type")
     machine = "" if kind is None else kind.get("machine", "")
     lacks = machine in _WITHOUT_PCI
-    if completed and kind is not None and not kind.get("arch", "").startswith("s390"):
+    # The drivers that add a machine's controllers write down which machine it is.
+    if completed and machine and kind is not None and not kind.get("arch", "").startswith("s390"):
         lacks |= domain.find("devices/controller[@type='pci']") is None
     named = _new(domain, wanted) if lacks else []
     if wanted.get("memballoon") == "virtio" and machine in _WITHOUT_PCI:

@@ -106,7 +106,8 @@ CASES += [
 COMPLETED = [
     ("<os><type arch='armv7l' machine='vexpress-a9'/></os>", ["vm-no-pci"]),
     ("<os><type arch='s390x' machine='s390-ccw-virtio'/></os>", []),
-    ("<os><type/></os><devices><controller type='pci' model='pcie-root'/></devices>", []),
+    ("<os><type machine='q35'/></os><devices><controller type='pci'/></devices>", []),
+    ("<os><type arch='x86_64'>hvm</type></os>", []),
 ]
 
 
