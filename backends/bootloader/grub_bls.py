@@ -47,6 +47,7 @@ from backends.bootloader.state import (
 from backends.bootloader.wishes import absent_in, beyond_editing, spelled, through_blscfg
 from backends.formats.cmdline import edit, has, tokens
 from backends.formats.kernel_cmdline_file import ReadBy, read_cmdline_file
+from backends.formats.shell.assign import evaluate
 from backends.reader import Reader
 from specs.errors import ReconcileError
 from specs.record import replace
@@ -55,18 +56,28 @@ NAME = "grub2"
 FOLDER = "/boot"
 ENTRIES = f"{FOLDER}/loader/entries"
 _LINKS = ("/etc/grub2-efi.cfg", "/etc/grub2.cfg")
+_ENABLED = "GRUB_ENABLE_BLSCFG"
 _BLSCFG = re.compile(r"(?m)^\s*blscfg\b")
 _DIALECT = Dialect(grub=True)
 _INHERITS = re.compile(r"(?<!\\)\$\{?kernelopts\b")
 
 
 def evidence(reader: Reader) -> tuple[str, ...]:
-    """A grub.cfg that says blscfg (links followed), and there are entries; else nothing."""
+    """A grub.cfg that says blscfg (links followed), and there are entries; else nothing. RHEL 8
+    keeps it on the ESP: where that is not mounted, what it is made from tells."""
     places = dict.fromkeys(reader.realpath(p) for p in (*_LINKS, GRUB2.config))
-    config = next((p for p in places if _BLSCFG.search(reader.read_text(p) or "")), None)
-    if not (config and any(n.endswith(".conf") for n in reader.list(ENTRIES))):
+    texts = {p: text for p in places if (text := reader.read_text(p)) is not None}
+    said = next((f"{p} says blscfg" for p, text in texts.items() if _BLSCFG.search(text)), None)
+    if not texts and _enabled(reader) and reader.exists(GRUB2.folder):
+        said = f"{DEFAULTS} says {_ENABLED}=true"
+    if not (said and any(n.endswith(".conf") for n in reader.list(ENTRIES))):
         return ()
-    return (f"{config} says blscfg", f"{ENTRIES} has entries")
+    return (said, f"{ENTRIES} has entries")
+
+
+def _enabled(reader: Reader) -> bool:
+    text = reader.read_text(DEFAULTS) or ""
+    return evaluate([text], _ENABLED, bash=True).text == "true"
 
 
 def read(reader: Reader, evidence: tuple[str, ...]) -> BootState:

@@ -158,3 +158,33 @@ def test_update_grub_makes_it_where_nothing_else_does(tree: TreeBuilder) -> None
     make, *_ = backend(found.loader).edit(found, BootWish(("a=1",))).regenerate
     assert isinstance(make, Run)
     assert make.argv == ("update-grub", "-o", "/boot/grub/grub.cfg.reconcile")
+
+
+def test_entries_on_the_extended_boot_partition(tree: TreeBuilder) -> None:
+    """The loader is on the ESP, nothing else is, and no variable of the firmware tells."""
+    esp.systemd_boot(tree, esp="/efi")
+    path = esp.entry(tree, "x.conf", esp="/boot")
+    (tree.root / esp.LOADER_INFO.lstrip("/")).unlink()
+    state = observed(tree)
+    assert (state.loader, state.problems) == ("systemd-boot", ())
+    assert [e.source for e in state.normal()] == [path]
+
+
+def test_entries_that_grub_reads_are_not_those_of_a_loader_left_on_the_esp(
+    tree: TreeBuilder,
+) -> None:
+    grub2.fedora(tree)
+    tree.write("/boot/efi/EFI/systemd/systemd-bootx64.efi", b"MZ")
+    state = observed(tree)
+    assert (state.loader, state.problems) == ("grub2", ())
+    assert not [s for s in state.evidence if "left over" in s]
+
+
+@pytest.mark.parametrize("said", ["true", "'true'", "false", ""])
+def test_entries_of_a_grub_whose_configuration_is_on_another_partition(
+    tree: TreeBuilder, said: str
+) -> None:
+    grub2.fedora(tree)
+    (tree.root / "boot/grub2/grub.cfg").unlink()
+    (tree.root / "etc/default/grub").write_text(f"GRUB_ENABLE_BLSCFG={said}\n")
+    assert observed(tree).loader == ("grub2" if "true" in said else "unknown")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends import efi
-from backends.bootloader import cmdline_d, uki_addon
+from backends.bootloader import cmdline_d, grub_bls, uki_addon
 from backends.bootloader.bls import type1, type2
 from backends.bootloader.bls_edit import (
     CMDLINE,
@@ -116,9 +116,13 @@ BACKEND = SystemdBoot()
 
 
 def _files(reader: Reader) -> tuple[str, ...]:
-    for folder in efi.boot_folders(reader):
+    """What it is told by, on the ESP; what it starts may lie on the extended boot partition, unless
+    a grub.cfg reads that."""
+    folders = efi.boot_folders(reader)
+    full = [f for f in folders if reader.list(f"{f}/loader/entries") or _images(reader, f)]
+    for folder in folders:
         ours = [f for f in (_PROGRAM, "loader/loader.conf") if reader.exists(f"{folder}/{f}")]
-        if ours and (reader.list(f"{folder}/loader/entries") or _images(reader, folder)):
+        if ours and (folder in full or (full and not grub_bls.evidence(reader))):
             return tuple(f"{folder}/{f} exists" for f in ours)
     return ()
 
