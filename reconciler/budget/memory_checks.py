@@ -89,7 +89,8 @@ def _host_sum(wanted: Sequence[Target], memory: MemoryState) -> Iterator[Finding
             f"{size(declared)} of huge pages{_besides(other)} do not fit: the host has "
             f"{size(memory.total_kib)} and needs {kept} of it itself"
         )
-        yield refuse("hugepages-exceed-memory", "hugepages.pages", message, _fewer(wanted, limit))
+        where = wanted[0].where if len(wanted) == 1 else "hugepages.pages"
+        yield refuse("hugepages-exceed-memory", where, message, _fewer(wanted, limit))
 
 
 def _undeclared(wanted: Sequence[Target], pools: Sequence[Pool]) -> int:

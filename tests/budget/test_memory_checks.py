@@ -44,11 +44,16 @@ def test_the_flag_that_is_missing_is_named() -> None:
 
 def test_more_than_the_host_has() -> None:
     (finding,) = found({"size": "1G", "count": 120})
-    assert codes([finding]) == ["refuse hugepages-exceed-memory hugepages.pages"]
+    assert codes([finding]) == ["refuse hugepages-exceed-memory hugepages.pages[0]"]
     assert finding.message == (
         "120G of huge pages do not fit: the host has 128G and needs 12.8G of it itself"
     )
     assert finding.hint == "write count = 115 or less"
+
+
+def test_what_several_declare_together_is_the_fault_of_all() -> None:
+    (finding,) = found({"size": "1G", "count": 60}, {"size": "2M", "count": 30720})
+    assert codes([finding]) == ["refuse hugepages-exceed-memory hugepages.pages"]
 
 
 def test_pools_of_other_sizes_count_too() -> None:
