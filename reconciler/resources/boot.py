@@ -25,6 +25,7 @@ from reconciler import trial
 from reconciler.boot_files import claim_of, steps_of
 from reconciler.context import BOOT_GROUP, ArgWish, Context, Result, Wishes
 from reconciler.kernel_args import contradictions, foreign
+from reconciler.lines import difference
 from reconciler.model import (
     GONE,
     Change,
@@ -169,7 +170,7 @@ def _changes(
             requires=frozenset({"initramfs"}),  # the order that a killed run survives best
             group=BOOT_GROUP,
             claims=claims,
-            details=_details(args, wish, change, unwanted),
+            details=_details(args, wish, change, unwanted) or _lines(change),
         ),
     )
 
@@ -243,6 +244,12 @@ def _details(
     old = [("-", a, GONE) for a in retired(wish)]
     gone = [("-", a, "boot.absent_kernel_args") for a in unwanted]
     return tuple(new + old + gone)
+
+
+def _lines(change: BootEdit) -> tuple[tuple[str, str, str], ...]:
+    """Where no argument comes or goes, what was edited by others is told as it stands there."""
+    found = (line for file in change.files for line in difference(file.before, file.after))
+    return tuple(dict.fromkeys(found))
 
 
 def _unwanted(words: Sequence[str], wish: BootWish) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from backends.bootloader.in_place import same_but_header
 from backends.bootloader.state import OwnedFile
 from backends.steps import RemoveFile, Step, WriteFile
 from reconciler.context import BOOT_GROUP, Context, FileWish, Result, Wishes, change_id
+from reconciler.lines import difference
 from reconciler.model import GONE, Change, Claim, Effective, Unchanged
 from reconciler.ownership import FILES, digest, file_claim
 from reconciler.resources import limits
@@ -70,7 +71,7 @@ def _write(ctx: Context, wish: FileWish) -> Change | None:
             *(_in_initramfs(wish.path, True) if wish.in_initramfs else ()),
             *wish.claims,
         ),
-        details=_difference(present.content, wish.content),
+        details=difference(present.content, wish.content),
     )
 
 
@@ -98,7 +99,7 @@ def _give_back(ctx: Context, path: str, owned: OwnedFile) -> Change:
             Claim(FILES, path, None),
             *(_in_initramfs(path, None) if in_initramfs else ()),
         ),
-        details=_difference(content, owned.before),
+        details=difference(content, owned.before),
     )
 
 
@@ -109,17 +110,3 @@ def _in_initramfs(path: str, value: bool | None) -> tuple[Claim, ...]:
 
 def _digest_of(content: bytes | None) -> str | None:
     return None if content is None else f"sha256:{digest(content)}"
-
-
-def _difference(old: bytes | None, new: bytes | None) -> tuple[tuple[str, str, str], ...]:
-    """Added and removed lines, for people; comments are left out."""
-    before, after = (_lines(old), _lines(new))
-    return tuple(
-        [("-", line, "") for line in before if line not in after]
-        + [("+", line, "") for line in after if line not in before]
-    )
-
-
-def _lines(content: bytes | None) -> list[str]:
-    text = (content or b"").decode("utf-8", "replace")
-    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]

@@ -77,6 +77,7 @@ def test_an_argument_of_ours(tree: Tree) -> None:
     (change,) = tree.plan()
     assert (change["kind"], change["drift"]) == ("kernel-args", True)
     assert change["because"].startswith("boot.kernel_args")
+    assert {line["sign"] for line in change["details"]} == {"-", "+"}, "the lines as they stand"
     assert tree.put_right()
 
 
@@ -91,7 +92,8 @@ def test_an_argument_that_somebody_doubled(tree: Tree) -> None:
         entry.write_text(entry.read_text().replace(" quiet", " quiet audit=0"))
     (change,) = tree.plan()
     assert change["because"].startswith("boot.kernel_args")
-    assert change["details"] == []
+    (gone, back) = {line["text"].partition("quiet ")[2] for line in change["details"][:2]}
+    assert {gone, back} == {"audit=0 nohz=off audit=0", "nohz=off audit=0"}
 
 
 def test_a_property_of_a_domain_that_we_had_set(tmp_path: Path) -> None:
