@@ -69,7 +69,9 @@ def _in_reach(tree: Tree, reader: Reader, step: Step) -> bool:
         name = step.path.rpartition("/")[2]
         if name in _ORDERS or not tree.plain(step.path):
             return False
-        return left_out(step.path) or _text(reader, step.path) is not None
+        # A function that is there has its vendor; one that a kernel would make (a VF) is not there.
+        shown = f"{step.path.rpartition('/')[0]}/vendor" if left_out(step.path) else step.path
+        return _text(reader, shown) is not None
     return True
 
 

@@ -179,5 +179,15 @@ def test_a_tree_of_a_few_files_may_leave_out_what_every_function_has(
     Host(tree).perform(WriteAttribute(path, "vfio-pci"))
     assert overrides[0].read_text() == "vfio-pci"
     assert not overrides[1].exists()
-    with pytest.raises(StepError, match="No such file"):  # nothing else is made up
-        Host(tree).perform(WriteAttribute(f"{path}n", "vfio-pci"))
+    for made_up in (f"{path}n", path.replace("0b:00", "0c:00")):
+        with pytest.raises(StepError, match="No such file"):
+            Host(tree).perform(WriteAttribute(made_up, "vfio-pci"))
+
+
+def test_a_tree_has_no_functions_that_a_kernel_would_make(tmp_path: Path) -> None:
+    build("sriov-server", tmp_path / "tree")
+    text = '[[sriov]]\nname = "f"\naddress = "0000:3b:00.1"\nvfs = 2\n'
+    changes = planned(tmp_path, tmp_path / "tree", text)
+    steps = [s for c in changes for s in c["steps"] if s["do"] == "attribute"]
+    assert "sriov_numvfs" in {s["path"].rpartition("/")[2] for s in steps}
+    assert not [s for s in steps if s["path"].endswith("driver_override")]
