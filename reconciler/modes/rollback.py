@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
         record = rollback.find(host, args.operands[0] if args.operands else None)
         state = found.look()
         plan = rollback.plan(host, record, state)
-        if plan.findings:
+        if plan.refusals(strict=args.strict):
             return refused(plan, args)
         if not agreed(plan, args):
             raise ReconcileError("not undone: the question was not answered with yes")

@@ -20,7 +20,7 @@ from backends.steps import (
     WriteFile,
 )
 from reconciler.digest import digest
-from reconciler.model import Change, Claim, Effective, Pending, Plan
+from reconciler.model import Change, Claim, Effective, Finding, Pending, Plan, warn
 from reconciler.observe import HostState
 from reconciler.ownership import Owned
 from reconciler.plan import iommu_word
@@ -92,9 +92,21 @@ def plan(host: Host, record: RunRecord, state: HostState) -> Plan:
         spec_digest=str(record.first("planned").get("digest", "")),
         state_digest=digest(state),
         changes=changes,
-        findings=(*found, *in_use(state, steps)),
+        findings=(*found, *in_use(state, steps), *_begun_by_another(host, record)),
         pending=() if same_boot else tuple(_pending(done)),
     )
+
+
+def _begun_by_another(host: Host, record: RunRecord) -> tuple[Finding, ...]:
+    """The run finished what a killed one had begun: that is not undone with it."""
+    last = next((r for r in reversed([*runs(host.reader)]) if r.run < record.run), None)
+    if last is None or last.first("finished").get("result", "killed") != "killed":
+        return ()
+    if last.first("planned").get("undoes") or not last.standing("step"):
+        return ()
+    message = f"it went on after {last.run}, which was killed; what that had changed stays"
+    hint = f"to undo that too, afterwards: reconcile --rollback {last.run}"
+    return (warn("rollback-partial", record.run, message, hint),)
 
 
 def _parts(
