@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from backends import files
 from backends.host import Host
-from backends.steps import RemoveFile, RenameFile, Step, WriteFile
+from backends.steps import RemoveFile, RenameFile, Run, Step, WriteFile
 from reconciler.messages import say
 from reconciler.ownership import PATH, read
 from reconciler.plan_json import from_json
@@ -44,9 +44,11 @@ def _leftovers(host: Host, record: RunRecord) -> list[str]:
     folder = f"{RUNS}/{record.run}"
     ours = (PATH, f"{folder}/plan.json", f"{folder}/owned.json")
     found = [files.temporary_name(path) for path in ours]
-    for step in (*_planned(host, record), *(s for undo in record.undo_steps() for s in undo)):
-        found += [files.temporary_name(step.path)] if isinstance(step, WriteFile) else []
-        found += [step.source] if isinstance(step, RenameFile) else []
+    steps = (*_planned(host, record), *(s for undo in record.undo_steps() for s in undo))
+    found += [files.temporary_name(s.path) for s in steps if isinstance(s, WriteFile)]
+    aside = tuple(s.source for s in steps if isinstance(s, RenameFile))
+    touched = (path for s in steps if isinstance(s, Run) for path in s.touches)
+    found += [*aside, *(path for path in touched if path.startswith(aside))]
     return [path for path in dict.fromkeys(found) if host.reader.exists(path)]
 
 

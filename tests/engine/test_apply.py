@@ -15,7 +15,7 @@ import pytest
 from backends import files
 from backends.host import Host
 from backends.runner import Place, here
-from backends.steps import RemoveFile, Run, WriteFile
+from backends.steps import RemoveFile, RenameFile, Run, WriteFile
 from reconciler.model import Change, Claim, Plan, refuse
 from reconciler.outcome import Outcome
 from reconciler.ownership import Owned, read
@@ -224,6 +224,18 @@ def test_a_killed_run_is_found_and_cleared_up(bench: Bench) -> None:
     recover(bench.host, quiet=True)
     assert interrupted(bench.host.reader) is None
     assert bench.names() == []
+
+
+def test_what_a_program_of_a_killed_run_made_aside_is_cleared_up(bench: Bench) -> None:
+    """grub-mkconfig itself makes a file beside the one that it was told to make."""
+    aside = "/etc/a.reconcile"
+    make = Run(("make", "-o", aside), touches=(aside, f"{aside}.new", "/etc/kept"))
+    plan = replace(EMPTY, changes=(change("a", make, RenameFile(aside, "/etc/a")),))
+    Journal.start(bench.host, Owned(), to_json(plan))
+    for name in ("a", "a.reconcile", "a.reconcile.new", "kept"):
+        (bench.root / "etc" / name).write_text("x")
+    recover(bench.host, quiet=True)
+    assert bench.names() == ["a", "kept"]
 
 
 def test_a_torn_last_line_of_a_journal_is_left_out(bench: Bench) -> None:
