@@ -85,12 +85,13 @@ def _refuse_other_than_utf8(argv: Sequence[str]) -> None:
 @contextlib.contextmanager
 def _no_orphan() -> Iterator[Callable[[], None]]:
     """What a process calls, before it becomes the program, to tell its pid. ``sh`` starts its
-    threads after it: where there are none left, only we know it, and kill it with its session."""
+    threads after it: where there are none left, or it is interrupted there, only we know it, and
+    kill it with its session."""
     told, to = os.pipe()
     try:
         os.set_blocking(told, False)
         yield partial(_tell_pid, to)
-    except RuntimeError:
+    except BaseException:
         with contextlib.suppress(BlockingIOError):  # not even a process
             _kill_session(int.from_bytes(os.read(told, 4), "little"))
         raise

@@ -15,6 +15,6 @@ def acts_on_running_system(argv: Sequence[str]) -> bool:
 
 
 def left_out(path: str) -> bool:
-    """Whether a tree that has no such attribute of a function that it has just left it out: every
-    PCI function has it since Linux 3.16 (Documentation/ABI/testing/sysfs-bus-pci)."""
+    """Whether this attribute is missing only because a tree was made without it: every PCI function
+    has it since Linux 3.16 (Documentation/ABI/testing/sysfs-bus-pci)."""
     return path.endswith("/driver_override")

@@ -95,10 +95,10 @@ def _contradictions(found: Finds, name: str) -> tuple[BootProblem, ...]:
 
 
 def _nothing_found(reader: Reader) -> BootProblem:
-    lame = next((f for f in (UPSTREAM, GRUB2) if reader.exists(f.config)), None)
-    if lame:  # what runs it is known, but not there
-        message = f"{lame.config} is there, but {lame.mkconfig}, which makes it, is not"
-        hint = f"install the package {lame.package}"
+    family = next((f for f in (UPSTREAM, GRUB2) if reader.exists(f.config)), None)
+    if family:
+        message = f"{family.config} is there, but {family.mkconfig}, which makes it, is not"
+        hint = f"install the package {family.package}"
     else:
         message = f"no boot loader that reconcile knows was found ({', '.join(names())})"
         hint = "kernel arguments cannot be managed here; look at /boot and the ESP, mounted?"

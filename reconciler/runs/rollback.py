@@ -26,7 +26,7 @@ from reconciler.ownership import Owned
 from reconciler.plan import iommu_word
 from reconciler.plan_json import PlanError, from_json
 from reconciler.runs.conflicts import conflicts, in_use
-from reconciler.runs.history import RUNS, RunRecord, runs
+from reconciler.runs.history import RUNS, RunRecord, names, record_of, runs
 from reconciler.runs.journal import file_facts
 from reconciler.tree import in_tree
 from reconciler.trial import plan as trial
@@ -99,8 +99,11 @@ def plan(host: Host, record: RunRecord, state: HostState) -> Plan:
 
 def _begun_by_another(host: Host, record: RunRecord) -> tuple[Finding, ...]:
     """The run finished what a killed one had begun: that is not undone with it."""
-    last = next((r for r in reversed([*runs(host.reader)]) if r.run < record.run), None)
-    if last is None or last.first("finished").get("result", "killed") != "killed":
+    earlier = [name for name in names(host.reader) if name < record.run]
+    if not earlier:
+        return ()
+    last = record_of(host.reader, earlier[-1])
+    if last.first("finished").get("result", "killed") != "killed":
         return ()
     if last.first("planned").get("undoes") or not last.standing("step"):
         return ()

@@ -191,3 +191,19 @@ def test_a_tree_has_no_functions_that_a_kernel_would_make(tmp_path: Path) -> Non
     steps = [s for c in changes for s in c["steps"] if s["do"] == "attribute"]
     assert "sriov_numvfs" in {s["path"].rpartition("/")[2] for s in steps}
     assert not [s for s in steps if s["path"].endswith("driver_override")]
+
+
+def test_a_rollback_that_leaves_something_is_done_unless_strict(tmp_path: Path) -> None:
+    """What it leaves is the work of a run that was killed before."""
+    root = tmp_path / "tree"
+    grub2.fedora(TreeBuilder(root), cmdline=None)
+    one, two = "kernel_args = ['audit=0']\n", "kernel_args = ['audit=0', 'nosmt']\n"
+    assert run("--apply", spec(tmp_path, f"[boot]\n{one}"), "--root", root).code == 0
+    (journal,) = root.glob("var/lib/reconcile/runs/*/journal.jsonl")
+    journal.write_text(journal.read_text().partition('{"event": "finished"')[0])
+    assert run("--apply", spec(tmp_path, f"[boot]\n{two}"), "--root", root).code == 0
+    refused = run("--rollback", "--strict", "--root", root)
+    assert (refused.code, "rollback-partial" in refused.out) == (3, True)
+    done = run("--rollback", "--root", root)
+    assert (done.code, "rollback-partial" in done.out) == (0, True)
+    assert (root / "etc/kernel/cmdline").read_text().split()[-1] == "audit=0"
