@@ -50,7 +50,7 @@ def run(program: Program, timeout: float, stdin: str | None, watch: Watch | None
     try:
         with contextlib.ExitStack() as stack:
             given = stdin if stdin is not None else stack.enter_context(open(os.devnull))
-            with _no_orphan() as tell:
+            with no_orphan() as tell:
                 command = _ready(program, heard, tell, given)()
             ended = _wait(command, timeout, watch)
     except (OSError, RuntimeError, sh.ForkException) as e:  # no process, or no thread for it
@@ -83,7 +83,7 @@ def _refuse_other_than_utf8(argv: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def _no_orphan() -> Iterator[Callable[[], None]]:
+def no_orphan() -> Iterator[Callable[[], None]]:
     """What a process calls, before it becomes the program, to tell its pid. ``sh`` starts its
     threads after it: where there are none left, or it is interrupted there, only we know it, and
     kill it with its session."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from backends.host import Host
+from backends.programs import no_orphan
 from backends.runner import here
 from backends.steps import Run, StepError
 from backends.watch import Watch
@@ -67,3 +71,14 @@ def test_a_program_that_nobody_could_watch_does_not_run_on(
         Host("/").run(argv, 60.0, here())
     time.sleep(1.5)
     assert not made.exists()
+
+
+def test_a_program_whose_start_is_interrupted_does_not_run_on() -> None:
+    start = contextlib.ExitStack()
+    tell = start.enter_context(no_orphan())
+    child = subprocess.Popen(["sleep", "60"], preexec_fn=tell, start_new_session=True)
+    with pytest.raises(KeyboardInterrupt), start:
+        raise KeyboardInterrupt
+    child.poll()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
